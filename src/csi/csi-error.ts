@@ -1,0 +1,44 @@
+// What a failed CSI call means: `final` (it did not happen) or `uncertain` (it has perhaps happened, law 3).
+// The table follows the CSI reference implementations and is stricter where they guess: UNKNOWN, INTERNAL and
+// DATA_LOSS are uncertain, since a crashed handler often surfaces as INTERNAL.
+import type { GrpcCode } from '#transport/grpc.ts';
+
+export type Certainty = 'final' | 'uncertain';
+
+const CERTAINTY: Readonly<Record<GrpcCode, Certainty>> = {
+  OK: 'final',
+  CANCELLED: 'uncertain',
+  UNKNOWN: 'uncertain',
+  INVALID_ARGUMENT: 'final',
+  DEADLINE_EXCEEDED: 'uncertain',
+  NOT_FOUND: 'final',
+  ALREADY_EXISTS: 'final',
+  PERMISSION_DENIED: 'final',
+  RESOURCE_EXHAUSTED: 'uncertain',
+  FAILED_PRECONDITION: 'final',
+  ABORTED: 'uncertain',
+  OUT_OF_RANGE: 'final',
+  UNIMPLEMENTED: 'final',
+  INTERNAL: 'uncertain',
+  UNAVAILABLE: 'uncertain',
+  DATA_LOSS: 'uncertain',
+  UNAUTHENTICATED: 'final',
+};
+
+/** Whether a call that ended with `code` may have had an effect. */
+export function certaintyOf(code: GrpcCode): Certainty {
+  return CERTAINTY[code];
+}
+
+/** A failed CSI call. Switch on `code`, never on the message; the message may hold hostile text: escape it. */
+export class CsiError extends Error {
+  override readonly name = 'CsiError';
+  readonly code: GrpcCode;
+  constructor(code: GrpcCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+  get certainty(): Certainty {
+    return certaintyOf(this.code);
+  }
+}
