@@ -37,6 +37,19 @@ export class TooLargeError extends Error {
   }
 }
 
+/** The other side answered a WebSocket upgrade with a plain response: no socket was opened. */
+export class UpgradeRefusedError extends Error {
+  override readonly name = 'UpgradeRefusedError';
+  readonly status: number;
+  /** The refusal's body, cut to 64 KiB. */
+  readonly body: Uint8Array;
+  constructor(status: number, body: Uint8Array) {
+    super(`WebSocket upgrade refused with status ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
 export interface WebSocketConnection {
   /** The negotiated subprotocol, empty when none. */
   readonly protocol: string;
