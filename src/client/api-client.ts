@@ -14,6 +14,15 @@ export interface ListQuery {
   readonly fieldSelector?: string;
 }
 
+export interface WatchOptions extends ListQuery {
+  /** Deliver what comes after this resourceVersion. */
+  readonly resourceVersion?: string;
+  /** Deliver the state first. Absent: true without a resourceVersion, false with one. */
+  readonly sendInitialEvents?: boolean;
+  /** The server ends the watch after this long; absent: the server chooses. */
+  readonly timeoutSeconds?: number;
+}
+
 /** What a write is conditional on (I-28). */
 export interface Preconditions {
   readonly uid?: string;
@@ -30,7 +39,7 @@ export type Patch =
   | { readonly type: 'json'; readonly patch: readonly JsonValue[] };
 
 /**
- * Every call rejects with an ApiError (client/api-error.ts) whose `status` and `reason` are the server's; a call
+ * Every call and every watch rejects with an ApiError (client/api-error.ts) whose `status` and `reason` are the server's; a call
  * whose answer was lost rejects with status 0 and reason `Unknown`: it has perhaps happened (law 3).
  */
 export interface ApiClient {
@@ -52,6 +61,13 @@ export interface ApiClient {
   updateStatus<T extends ApiObject>(
     type: ResourceType<T>,
     object: T,
+    signal?: AbortSignal,
+  ): Promise<Stored<T>>;
+  /** PUT to a subresource other than status: a namespace's `finalize`. */
+  updateSubresource<T extends ApiObject>(
+    type: ResourceType<T>,
+    object: T,
+    subresource: string,
     signal?: AbortSignal,
   ): Promise<Stored<T>>;
   patch<T extends ApiObject>(
@@ -77,7 +93,7 @@ export interface ApiClient {
   /** Watch-list from the newest state: ADDED events, then a bookmark with initialEventsEnd, then changes. */
   watch<T extends ApiObject>(
     type: ResourceType<T>,
-    query: ListQuery & { readonly resourceVersion?: string; readonly sendInitialEvents?: boolean },
+    query: WatchOptions,
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<T>>;
 }

@@ -21,6 +21,8 @@ export interface Informer<T extends ApiObject> {
   subscribe(listener: (event: InformerEvent<T>) => void): () => void;
   /** The newest resourceVersion this cache reflects, as an integer. */
   readonly revision: number;
+  /** Calls `reached` once when the cache has `revision` (perhaps at once); the returned function forgets it. */
+  onRevision?(revision: number, reached: () => void): () => void;
 }
 
 /** Index name to a function from an object to the values it stands under. */

@@ -1,5 +1,12 @@
 // What a reconciler returns, so that the one queue decides about retries and nobody else does.
 
+/** The part of an informer that the queue looks at. */
+export interface FollowedCache {
+  readonly revision: number;
+  /** Calls `reached` once when the cache has `revision`; returns the function that forgets it. Absent: is polled. */
+  onRevision?(revision: number, reached: () => void): () => void;
+}
+
 export type Outcome =
   /** Nothing to do until something changes. A second pass writes nothing (law 10). */
   | { readonly kind: 'settled' }
@@ -9,7 +16,7 @@ export type Outcome =
    */
   | {
       readonly kind: 'progressed';
-      readonly wrote?: { readonly informer: { readonly revision: number }; readonly resourceVersion: string };
+      readonly wrote?: { readonly informer: FollowedCache; readonly resourceVersion: string };
     }
   /** Waiting for something that no event announces: look again after `retryAfterMs`. */
   | { readonly kind: 'blocked'; readonly because: string; readonly retryAfterMs: number }
