@@ -1,0 +1,59 @@
+// A driver that has introduced itself: its name and what it can do, read once after it is ready.
+import type { Clock } from '#base/clock.ts';
+import { sleep } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { CsiConnection } from './client.ts';
+import { CsiError } from './csi-error.ts';
+
+export interface Driver {
+  /** GetPluginInfo's name, which CSIDriver, classes and volumes spell. */
+  readonly name: string;
+  readonly connection: CsiConnection;
+  /** Plugin capabilities: `CONTROLLER_SERVICE`, `VOLUME_ACCESSIBILITY_CONSTRAINTS`, … */
+  readonly pluginCapabilities: ReadonlySet<string>;
+  /** Controller RPC types: `CREATE_DELETE_VOLUME`, `PUBLISH_UNPUBLISH_VOLUME`, … */
+  readonly controllerCapabilities: ReadonlySet<string>;
+}
+
+const CALL_MS = 15_000;
+
+/** Probes until the driver is ready, then reads its name and capabilities. Undefined when the signal aborts first. */
+export async function introduceDriver(
+  connection: CsiConnection,
+  deps: { readonly clock: Clock; readonly log: Log; readonly retryMs: number },
+  signal: AbortSignal,
+): Promise<Driver | undefined> {
+  const options = { timeoutMs: CALL_MS, signal };
+  while (!signal.aborted) {
+    try {
+      const probe = await connection.identity.probe({}, options);
+      if (probe.ready === null || probe.ready.value) return await describe(connection, options);
+      deps.log.debug('driver is still starting');
+    } catch (error) {
+      if (!(error instanceof CsiError)) throw error;
+      deps.log.debug('driver does not answer yet', { code: error.code });
+    }
+    await sleep(deps.clock, deps.retryMs, 'backoff', signal);
+  }
+  return undefined;
+}
+
+async function describe(
+  connection: CsiConnection,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<Driver> {
+  const [info, plugin] = await Promise.all([
+    connection.identity.getPluginInfo({}, options),
+    connection.identity.getPluginCapabilities({}, options),
+  ]);
+  const pluginCapabilities = new Set(
+    plugin.capabilities.flatMap((c) => (c.service === undefined ? [] : [String(c.service?.type)])),
+  );
+  const controller = pluginCapabilities.has('CONTROLLER_SERVICE')
+    ? await connection.controller.controllerGetCapabilities({}, options)
+    : { capabilities: [] };
+  const controllerCapabilities = new Set(
+    controller.capabilities.flatMap((c) => (c.rpc === undefined ? [] : [String(c.rpc?.type)])),
+  );
+  return { name: info.name, connection, pluginCapabilities, controllerCapabilities };
+}
