@@ -1,0 +1,41 @@
+// What happens to a volume whose claim has gone: the decision, and who carries it out.
+import type { PersistentVolume } from '#api/generated/core-v1.ts';
+import { IN_TREE_PREFIX, PROVISIONED_BY } from './well-known.ts';
+
+export type Reclaim =
+  /** The volume stays Released until an administrator acts. */
+  | { readonly kind: 'retain' }
+  /** The provisioner named on the volume deletes the backend and then the object. */
+  | { readonly kind: 'external'; readonly provisioner: string }
+  /** Nobody here can do what the policy asks: the volume becomes Failed with this message. */
+  | { readonly kind: 'impossible'; readonly reason: string; readonly message: string };
+
+/** Decides by policy and provisioner (RUL80 to RUL83). An unknown policy never deletes anything (I-9). */
+export function decideReclaim(volume: PersistentVolume): Reclaim {
+  const policy: string = volume.spec?.persistentVolumeReclaimPolicy ?? 'Retain';
+  switch (policy) {
+    case 'Retain':
+      return { kind: 'retain' };
+    case 'Delete':
+      return decideDelete(volume);
+    case 'Recycle':
+      return impossible('VolumeFailedRecycle', 'No recycler plugin found for the volume!');
+    default:
+      return impossible('VolumeUnknownReclaimPolicy', `Volume has unrecognized reclaim policy "${policy}"`);
+  }
+}
+
+function decideDelete(volume: PersistentVolume): Reclaim {
+  const provisioner = volume.metadata.annotations?.[PROVISIONED_BY] ?? '';
+  if (provisioner !== '' && !provisioner.startsWith(IN_TREE_PREFIX)) return { kind: 'external', provisioner };
+  const name = volume.metadata.name ?? '';
+  return impossible(
+    'VolumeFailedDelete',
+    `Cannot delete volume "${name}": its annotation ${PROVISIONED_BY} is "${provisioner}", needed is the name of ` +
+      'a CSI driver that made the volume; delete the backend by hand or set the reclaim policy to Retain',
+  );
+}
+
+function impossible(reason: string, message: string): Reclaim {
+  return { kind: 'impossible', reason, message };
+}
