@@ -1,7 +1,7 @@
 // What a failed CSI call means: `final` (it did not happen) or `uncertain` (it has perhaps happened, law 3).
 // The table follows the CSI reference implementations and is stricter where they guess: UNKNOWN, INTERNAL and
 // DATA_LOSS are uncertain, since a crashed handler often surfaces as INTERNAL.
-import type { GrpcCode } from '#transport/grpc.ts';
+import { GRPC_CODES, type GrpcCode } from '#transport/grpc.ts';
 
 export type Certainty = 'final' | 'uncertain';
 
@@ -41,4 +41,9 @@ export class CsiError extends Error {
   get certainty(): Certainty {
     return certaintyOf(this.code);
   }
+}
+
+/** The code's number on the wire, as VolumeError.errorCode wants it. */
+export function grpcCodeNumber(code: GrpcCode): number {
+  return GRPC_CODES.indexOf(code);
 }

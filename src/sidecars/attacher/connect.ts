@@ -1,0 +1,54 @@
+// Connects informers to keys: an attachment to itself, its volume's and its node's news to every attachment concerned.
+import { csiNodes, persistentVolumes, volumeAttachments } from '#api/resources.ts';
+import type { LoopDeps, Service } from '#client/loop.ts';
+import { runLoop } from '#client/run-loop.ts';
+import type { Driver } from '#csi/driver.ts';
+import { type AttacherDeps, BY_VOLUME, reconcileAttachment, reconcileVolume } from './reconcile.ts';
+
+const ATTACHMENT = 'attachment/';
+const VOLUME = 'volume/';
+
+/** The attacher of one driver. */
+export function attacherLoop(
+  deps: LoopDeps,
+  options: { readonly driver: Driver; readonly callTimeoutMs?: number; readonly concurrency?: number },
+): Service {
+  const { informers } = deps;
+  const all: AttacherDeps = {
+    ...deps,
+    driver: options.driver,
+    callTimeoutMs: options.callTimeoutMs ?? 15_000,
+    caches: {
+      attachments: informers.informer(volumeAttachments, {
+        [BY_VOLUME]: (a) => [a.spec.source.persistentVolumeName ?? ''],
+      }),
+      volumes: informers.informer(persistentVolumes),
+      csiNodes: informers.informer(csiNodes),
+    },
+  };
+  return runLoop(deps, {
+    name: `attacher-${options.driver.name}`,
+    concurrency: options.concurrency ?? 10,
+    reconcile: (key, signal) =>
+      key.startsWith(ATTACHMENT)
+        ? reconcileAttachment(all, key.slice(ATTACHMENT.length), signal)
+        : reconcileVolume(all, key.slice(VOLUME.length), signal),
+    connect: (enqueue) => [
+      all.caches.attachments.subscribe(({ object }) => {
+        enqueue(ATTACHMENT + object.metadata.name);
+        enqueue(VOLUME + (object.spec.source.persistentVolumeName ?? ''));
+      }),
+      all.caches.volumes.subscribe(({ object }) => {
+        enqueue(VOLUME + object.metadata.name);
+        for (const a of all.caches.attachments.byIndex(BY_VOLUME, object.metadata.name)) {
+          enqueue(ATTACHMENT + a.metadata.name);
+        }
+      }),
+      all.caches.csiNodes.subscribe(({ object }) => {
+        for (const a of all.caches.attachments.list()) {
+          if (a.spec.nodeName === object.metadata.name) enqueue(ATTACHMENT + a.metadata.name);
+        }
+      }),
+    ],
+  });
+}

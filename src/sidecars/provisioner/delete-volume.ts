@@ -1,0 +1,131 @@
+// DeleteVolume, and the deletion of a released PersistentVolume around it (PRV20 to PRV23).
+import { messageOf } from '#base/errors.ts';
+import type { PersistentVolume } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { persistentVolumes } from '#api/resources.ts';
+import { ApiError } from '#client/api-error.ts';
+import type { Outcome } from '#client/outcome.ts';
+import { EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
+import type { SecretReference } from './class-parameters.ts';
+import { readSecrets } from './create-volume.ts';
+import { decideReclaim } from './decide.ts';
+import type { ProvisionerDeps } from './deps.ts';
+import { type DeleteProof, proveVolumeDelete } from './prove-delete.ts';
+import { reclaimView } from './view.ts';
+
+const SETTLED: Outcome = { kind: 'settled' };
+
+/** The call itself: takes the proof, so nothing can reach it without one. Deletion goes on when the secret is gone. */
+export async function deleteOnDriver(
+  deps: ProvisionerDeps,
+  proof: DeleteProof,
+  secret: SecretReference | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  let secrets: Readonly<Record<string, string>> = {};
+  try {
+    secrets = await readSecrets(deps, secret, signal);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error;
+  }
+  await deps.driver.connection.controller.deleteVolume(
+    { volumeId: proof.handle, secrets },
+    { timeoutMs: deps.callTimeoutMs, signal },
+  );
+}
+
+/** One pass over a PersistentVolume. */
+export async function reconcileReclaim(
+  deps: ProvisionerDeps,
+  name: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const cached = deps.caches.volumes.get(name);
+  const step = decideReclaim(reclaimView(deps.driver.name, cached));
+  switch (step.kind) {
+    case 'none':
+      return SETTLED;
+    case 'set-finalizer':
+      return cached === undefined ? SETTLED : setFinalizer(deps, cached, step.present, signal);
+    case 'delete':
+      return deleteReleased(deps, name, signal);
+  }
+}
+
+async function setFinalizer(
+  deps: ProvisionerDeps,
+  volume: Stored<PersistentVolume>,
+  present: boolean,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const others = (volume.metadata.finalizers ?? []).filter((f) => f !== EXTERNAL_PROVISIONER_FINALIZER);
+  const finalizers = present ? [...others, EXTERNAL_PROVISIONER_FINALIZER] : others;
+  const written = await deps.api.update(
+    persistentVolumes,
+    { ...volume, metadata: { ...volume.metadata, finalizers } },
+    signal,
+  );
+  return {
+    kind: 'progressed',
+    wrote: { informer: deps.caches.volumes, resourceVersion: written.metadata.resourceVersion },
+  };
+}
+
+async function deleteReleased(deps: ProvisionerDeps, name: string, signal: AbortSignal): Promise<Outcome> {
+  const result = await proveVolumeDelete(deps, name, signal);
+  if (result.kind === 'gone') return SETTLED;
+  if (result.kind === 'in-the-way') return { kind: 'blocked', because: result.because, retryAfterMs: 5_000 };
+  const { proof, subject } = result;
+  deps.log.info('deleting a released volume', { volume: name, evidence: proof.evidence });
+  try {
+    await deleteOnDriver(deps, proof, deletionSecret(subject), signal);
+  } catch (error) {
+    deps.events.record(subject, {
+      type: 'Warning',
+      reason: 'VolumeFailedDelete',
+      message: messageOf(error)
+        .replace(/\p{Cc}/gu, ' ')
+        .slice(0, 512),
+    });
+    return { kind: 'failed', error };
+  }
+  return removeObject(deps, subject, proof, signal);
+}
+
+function deletionSecret(volume: Stored<PersistentVolume>): SecretReference | undefined {
+  const annotations = volume.metadata.annotations ?? {};
+  const name = annotations['volume.kubernetes.io/provisioner-deletion-secret-name'];
+  const namespace = annotations['volume.kubernetes.io/provisioner-deletion-secret-namespace'];
+  return name === undefined || namespace === undefined ? undefined : { name, namespace };
+}
+
+/**
+ * PRV22: the object is marked deleted first, conditional on the version that the proof rests on, then our finalizer goes. A crash between
+ * the two leaves a released volume, for which DeleteVolume succeeds again without effect.
+ */
+async function removeObject(
+  deps: ProvisionerDeps,
+  volume: Stored<PersistentVolume>,
+  proof: DeleteProof,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const finalizers = volume.metadata.finalizers ?? [];
+  if (volume.metadata.deletionTimestamp === undefined) {
+    await deps.api.delete(
+      persistentVolumes,
+      { name: volume.metadata.name },
+      { preconditions: { uid: proof.uid, resourceVersion: proof.resourceVersion } },
+      signal,
+    );
+  }
+  if (!finalizers.includes(EXTERNAL_PROVISIONER_FINALIZER)) return SETTLED;
+  const current = await deps.api.find(persistentVolumes, { name: volume.metadata.name }, signal);
+  if (current === undefined || current.metadata.uid !== proof.uid) return SETTLED;
+  const rest = (current.metadata.finalizers ?? []).filter((f) => f !== EXTERNAL_PROVISIONER_FINALIZER);
+  await deps.api.update(
+    persistentVolumes,
+    { ...current, metadata: { ...current.metadata, finalizers: rest } },
+    signal,
+  );
+  return SETTLED;
+}

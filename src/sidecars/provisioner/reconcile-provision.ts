@@ -1,0 +1,311 @@
+// Carries out one ProvisionStep. No policy here: decide.ts chose the step, create-volume.ts says what an answer means.
+import { messageOf } from '#base/errors.ts';
+import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { configMaps, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
+import { ApiError } from '#client/api-error.ts';
+import type { Outcome } from '#client/outcome.ts';
+import { CsiError } from '#csi/csi-error.ts';
+import type { Volume } from '#csi/generated/csi.ts';
+import { SELECTED_NODE } from '#rules/well-known.ts';
+import { createVolume } from './create-volume.ts';
+import { decideProvision } from './decide.ts';
+import { BY_UID, type ProvisionerDeps } from './deps.ts';
+import { deleteOnDriver } from './delete-volume.ts';
+import { decodeIntent, encodeIntent, type Intent, INTENT_NAMESPACE } from './intent.ts';
+import { makeIntent } from './make-intent.ts';
+import { persistentVolumeOf } from './persistent-volume.ts';
+import { type DeleteProof, type ProofResult, proveAbandon } from './prove-delete.ts';
+import { type ClaimFacts, claimFacts, type ProvisionView, volumeFacts } from './view.ts';
+
+const SETTLED: Outcome = { kind: 'settled' };
+
+/** One pass over the volume `pvc-<claim uid>`. */
+export async function reconcileProvision(
+  deps: ProvisionerDeps,
+  name: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { caches } = deps;
+  const claim = caches.claims.byIndex(BY_UID, name.slice('pvc-'.length))[0];
+  const stored = caches.intents.get(`${INTENT_NAMESPACE}/${name}`);
+  const intent = stored === undefined ? undefined : decodeIntent(stored);
+  if (intent !== undefined && intent.driver !== deps.driver.name) return SETTLED;
+  const step = decideProvision(observe(deps, name, claim, intent));
+  switch (step.kind) {
+    case 'none':
+      return SETTLED;
+    case 'refuse':
+      return refuse(deps, claim, step.message);
+    case 'record-intent':
+      return claim === undefined ? SETTLED : recordIntent(deps, claim, signal);
+    case 'create':
+      return intent === undefined ? SETTLED : create(deps, intent, signal);
+    case 'finish':
+    case 'withdraw':
+      return removeIntent(deps, name, signal);
+    case 'abandon':
+      return intent === undefined ? SETTLED : abandon(deps, intent, signal);
+  }
+}
+
+function observe(
+  deps: ProvisionerDeps,
+  name: string,
+  claim: Stored<PersistentVolumeClaim> | undefined,
+  intent: Intent | undefined,
+): ProvisionView {
+  const { caches } = deps;
+  const storageClass =
+    claim === undefined ? undefined : caches.classes.get(claim.spec?.storageClassName ?? '');
+  const volume = caches.volumes.get(name);
+  return {
+    driver: deps.driver.name,
+    claim: claim === undefined ? undefined : claimFacts(claim),
+    storageClass:
+      storageClass === undefined
+        ? undefined
+        : {
+            uid: storageClass.metadata.uid,
+            isDelayed: storageClass.volumeBindingMode === 'WaitForFirstConsumer',
+            provisioner: storageClass.provisioner,
+          },
+    intent:
+      intent === undefined
+        ? undefined
+        : { phase: intent.phase, claimUid: intent.plan.claimUid, isFresh: deps.freshIntents.has(name) },
+    volume: volume === undefined ? undefined : volumeFacts(volume),
+  };
+}
+
+async function recordIntent(
+  deps: ProvisionerDeps,
+  claim: Stored<PersistentVolumeClaim>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const storageClass = deps.caches.classes.get(claim.spec?.storageClassName ?? '');
+  if (storageClass === undefined) return SETTLED;
+  const nodes = [...deps.caches.nodes.list()].flatMap((node) => {
+    const csiNode = deps.caches.csiNodes.get(node.metadata.name);
+    return csiNode === undefined ? [] : [{ node, csiNode }];
+  });
+  const made = makeIntent(claim, storageClass, { driver: deps.driver, nodes });
+  if (made.kind === 'refused') return refuse(deps, claim, made.because);
+  deps.events.record(claim, {
+    type: 'Normal',
+    reason: 'Provisioning',
+    message: `External provisioner is provisioning volume for claim "${keyOfClaim(claimFacts(claim))}"`,
+  });
+  // Before the write: should its answer be lost, the intent in the cache still counts as never called for.
+  deps.freshIntents.add(made.intent.name);
+  const written = await deps.api.create(configMaps, encodeIntent(made.intent), signal);
+  return wrote(deps, written.metadata.resourceVersion);
+}
+
+function wrote(deps: ProvisionerDeps, resourceVersion: string): Outcome {
+  return { kind: 'progressed', wrote: { informer: deps.caches.intents, resourceVersion } };
+}
+
+const keyOfClaim = (claim: ClaimFacts): string => `${claim.namespace}/${claim.name}`;
+
+async function create(deps: ProvisionerDeps, intent: Intent, signal: AbortSignal): Promise<Outcome> {
+  const { plan } = intent;
+  const live = await deps.api.find(
+    persistentVolumeClaims,
+    { namespace: plan.claimNamespace, name: plan.claimName },
+    signal,
+  );
+  // PRV4: the cache said that the claim waits; only the live object decides.
+  const isWanted =
+    live !== undefined &&
+    live.metadata.uid === plan.claimUid &&
+    live.metadata.deletionTimestamp === undefined &&
+    (live.spec?.volumeName ?? '') === '';
+  if (!isWanted) {
+    return deps.freshIntents.has(intent.name)
+      ? removeIntent(deps, intent.name, signal)
+      : abandon(deps, intent, signal);
+  }
+  const result = await createVolume(deps, intent, signal);
+  switch (result.kind) {
+    case 'created':
+      return storeVolume(deps, intent, live, persistentVolumeOf(intent, result.volume), signal);
+    case 'wrong':
+      return deleteWrong(deps, intent, live, result, signal);
+    case 'refused':
+      warn(deps, live, failureText(intent, result.error));
+      await removeIntent(deps, intent.name, signal);
+      return { kind: 'failed', error: result.error };
+    case 'no-room':
+      return reschedule(deps, intent, live, result.error, signal);
+    case 'unknown':
+      warn(deps, live, failureText(intent, result.error));
+      return { kind: 'failed', error: result.error };
+  }
+}
+
+/** PRV12: what was made is not what was asked. The claim still waits, so the name stays this claim's. */
+async function deleteWrong(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  claim: Stored<PersistentVolumeClaim>,
+  result: { readonly volume: Volume; readonly because: string },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  warn(deps, claim, `${result.because}; it is deleted again`);
+  if (result.volume.volumeId === '') return { kind: 'failed', error: new Error(result.because) };
+  const proven = await proveAbandon(deps, { ...intent, phase: 'deleting' }, result.volume.volumeId, signal);
+  if (proven.kind !== 'proven') return endAbandon(deps, intent, proven, signal);
+  await deleteAbandoned(deps, intent, proven.proof, signal);
+  return { kind: 'failed', error: new Error(result.because) };
+}
+
+async function storeVolume(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  claim: Stored<PersistentVolumeClaim>,
+  volume: ReturnType<typeof persistentVolumeOf>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    const created = await deps.api.create(persistentVolumes, volume, signal);
+    deps.events.record(claim, {
+      type: 'Normal',
+      reason: 'ProvisioningSucceeded',
+      message: `Successfully provisioned volume ${intent.name}`,
+    });
+    return {
+      kind: 'progressed',
+      wrote: { informer: deps.caches.volumes, resourceVersion: created.metadata.resourceVersion },
+    };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
+  }
+  // PRV9
+  const existing = await deps.api.get(persistentVolumes, { name: intent.name }, signal);
+  const facts = volumeFacts(existing);
+  if (facts.claimUid === intent.plan.claimUid && facts.handle === volume.spec?.csi?.volumeHandle) {
+    return removeIntent(deps, intent.name, signal);
+  }
+  const because = `PersistentVolume "${intent.name}" exists already with another claim or handle: remove or rename it`;
+  warn(deps, claim, because);
+  return { kind: 'failed', error: new Error(because) };
+}
+
+/** PRV13: no room where the scheduler sent it, and nothing was made: let the scheduler choose again. */
+async function reschedule(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  claim: Stored<PersistentVolumeClaim>,
+  error: CsiError,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  warn(deps, claim, failureText(intent, error));
+  await removeIntent(deps, intent.name, signal);
+  if (intent.plan.node !== '') {
+    const annotations = { ...claim.metadata.annotations };
+    delete annotations[SELECTED_NODE];
+    await deps.api.update(
+      persistentVolumeClaims,
+      { ...claim, metadata: { ...claim.metadata, annotations } },
+      signal,
+    );
+  }
+  return { kind: 'failed', error };
+}
+
+/** PRV11: replay the call until it answers, then delete what it made, then the intent. */
+async function abandon(deps: ProvisionerDeps, intent: Intent, signal: AbortSignal): Promise<Outcome> {
+  // The cached intent may be one that is already gone: calling for it would create its name again (I-15).
+  const before = await proveAbandon(deps, intent, intent.handle, signal);
+  if (before.kind !== 'proven') return endAbandon(deps, intent, before, signal);
+  if (intent.phase === 'deleting') return deleteAbandoned(deps, intent, before.proof, signal);
+  const result = await createVolume(deps, intent, signal);
+  switch (result.kind) {
+    case 'created':
+    case 'wrong': {
+      const after = await proveAbandon(deps, intent, result.volume.volumeId, signal);
+      if (after.kind !== 'proven') return endAbandon(deps, intent, after, signal);
+      return deleteAbandoned(deps, intent, after.proof, signal);
+    }
+    case 'refused':
+    case 'no-room':
+      return removeIntent(deps, intent.name, signal);
+    case 'unknown':
+      return { kind: 'failed', error: result.error };
+  }
+}
+
+async function endAbandon(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  result: Exclude<ProofResult<undefined>, { readonly kind: 'proven' }>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (result.kind === 'gone') return SETTLED;
+  const volume = await deps.api.find(persistentVolumes, { name: intent.name }, signal);
+  if (volume?.spec?.claimRef?.uid === intent.plan.claimUid) return removeIntent(deps, intent.name, signal);
+  return { kind: 'blocked', because: result.because, retryAfterMs: 5_000 };
+}
+
+async function deleteAbandoned(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  proof: DeleteProof,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (intent.phase !== 'deleting') {
+    const current = await deps.api.get(
+      configMaps,
+      { namespace: INTENT_NAMESPACE, name: intent.name },
+      signal,
+    );
+    const deleting = encodeIntent({ ...intent, phase: 'deleting', handle: proof.handle });
+    await deps.api.update(configMaps, { ...current, data: deleting.data }, signal);
+  }
+  deps.log.info('deleting the volume of a claim that has gone', {
+    intent: intent.name,
+    evidence: proof.evidence,
+  });
+  await deleteOnDriver(deps, proof, intent.plan.secrets.provisioner, signal);
+  return removeIntent(deps, intent.name, signal);
+}
+
+async function removeIntent(deps: ProvisionerDeps, name: string, signal: AbortSignal): Promise<Outcome> {
+  const stored = deps.caches.intents.get(`${INTENT_NAMESPACE}/${name}`);
+  try {
+    await deps.api.delete(
+      configMaps,
+      { namespace: INTENT_NAMESPACE, name },
+      stored === undefined ? {} : { preconditions: { uid: stored.metadata.uid } },
+      signal,
+    );
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error;
+  }
+  deps.freshIntents.delete(name);
+  deps.answeredIntents.delete(name);
+  return SETTLED;
+}
+
+function refuse(
+  deps: ProvisionerDeps,
+  claim: Stored<PersistentVolumeClaim> | undefined,
+  because: string,
+): Outcome {
+  if (claim !== undefined) warn(deps, claim, because);
+  return { kind: 'blocked', because, retryAfterMs: 15_000 };
+}
+
+function warn(deps: ProvisionerDeps, claim: Stored<PersistentVolumeClaim>, message: string): void {
+  deps.events.record(claim, { type: 'Warning', reason: 'ProvisioningFailed', message });
+}
+
+function failureText(intent: Intent, error: unknown): string {
+  const code = error instanceof CsiError ? `rpc error: code = ${error.code} desc = ` : '';
+  // The driver's text can be hostile: bounded, and control characters never reach a terminal.
+  const text = messageOf(error)
+    .replace(/\p{Cc}/gu, ' ')
+    .slice(0, 512);
+  return `failed to provision volume with StorageClass "${intent.plan.className}": ${code}${text}`;
+}
