@@ -1,0 +1,93 @@
+// The next step for a volume. Pure; rules BND50 to BND69 of SPEC.md. Volumes of a pair that is being made or is whole
+// are left to the claim's key, so that two keys never write the same pair.
+import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { claimKeyOf, hasUid } from '#rules/claim-ref.ts';
+import { volumeModeOf } from '#rules/match-volume.ts';
+import { decideReclaim } from '#rules/reclaim.ts';
+import {
+  BOUND_BY_CONTROLLER,
+  IN_TREE_PREFIX,
+  PROVISIONED_BY,
+  PV_CONTROLLER_FINALIZER,
+} from '#rules/well-known.ts';
+import type { News, VolumePhase, VolumeStep } from './steps.ts';
+import type { VolumeView } from './view.ts';
+
+type Volume = Stored<PersistentVolume>;
+type Claim = Stored<PersistentVolumeClaim>;
+
+/** Decides the next step for a volume. */
+export function decideVolume({ volume, claim }: VolumeView): VolumeStep {
+  const finalizers = wantedFinalizers(volume);
+  if (finalizers !== undefined) return { kind: 'set-finalizers', finalizers }; // BND66
+  const ref = volume.spec?.claimRef;
+  if (ref === undefined) return toPhase(volume, 'Available'); // BND50
+  if (!hasUid(ref)) return toPhase(volume, 'Available'); // BND51
+  // OBSERVED: the volume belongs to one claim.
+  if (claim === undefined || claim.metadata.uid !== ref.uid) return decideUnclaimed(volume); // BND52
+  const named = claim.spec?.volumeName ?? '';
+  if (named === '') return decideReserved(volume, claim);
+  if (named === volume.metadata.name) return rest('the pair is left to its claim'); // BND53
+  return decideBeaten(volume); // BND55 to BND57
+}
+
+/** OBSERVED: reserved, while the claim does not point back yet. */
+function decideReserved(volume: Volume, claim: Claim): VolumeStep {
+  if (volumeModeOf(volume) === volumeModeOf(claim)) return rest('the pair is left to its claim'); // BND53
+  const message =
+    `Cannot bind PersistentVolume to requested PersistentVolumeClaim "${claim.metadata.name}" due to ` +
+    'incompatible volumeMode.';
+  return {
+    kind: 'rest',
+    because: message,
+    news: { type: 'Warning', reason: 'VolumeMismatch', message },
+  }; // BND54
+}
+
+/** OBSERVED: its claim points at another volume, so this one lost the race. */
+function decideBeaten(volume: Volume): VolumeStep {
+  const annotations = volume.metadata.annotations ?? {};
+  const isMade = annotations[PROVISIONED_BY] !== undefined;
+  if (isMade && volume.spec?.persistentVolumeReclaimPolicy === 'Delete') return decideUnclaimed(volume); // BND55
+  const byController = annotations[BOUND_BY_CONTROLLER] !== undefined;
+  return { kind: 'roll-back', clears: byController ? 'pointer' : 'uid' }; // BND56, BND57
+}
+
+/** OBSERVED: the claim that it was bound to is gone, or a new one has its name. */
+function decideUnclaimed(volume: Volume): VolumeStep {
+  const phase = volume.status?.phase;
+  if (phase !== 'Released' && phase !== 'Failed') return { kind: 'release' }; // BND52
+  const reclaim = decideReclaim(volume);
+  switch (reclaim.kind) {
+    case 'retain':
+      return rest('released and retained'); // BND60
+    case 'external':
+      return rest(`released: its provisioner ${reclaim.provisioner} deletes it`); // BND61
+    case 'impossible': {
+      const { reason, message } = reclaim;
+      return toPhase(volume, 'Failed', { type: 'Warning', reason, message }); // BND62
+    }
+  }
+}
+
+function toPhase(volume: Volume, phase: VolumePhase, news?: News): VolumeStep {
+  if (volume.status?.phase === phase) return rest(`${phase} for ${claimKeyOf(volume) ?? 'any claim'}`);
+  return { kind: 'set-phase', phase, ...(news === undefined ? {} : { news }) };
+}
+
+/** Our finalizer is for in-tree volumes that were made on demand and are to be deleted; undefined: nothing to change. */
+function wantedFinalizers(volume: Volume): readonly string[] | undefined {
+  const has = volume.metadata.finalizers ?? [];
+  const isOurs = (volume.metadata.annotations?.[PROVISIONED_BY] ?? '').startsWith(IN_TREE_PREFIX);
+  const wants =
+    isOurs && volume.spec?.csi === undefined && volume.spec?.persistentVolumeReclaimPolicy === 'Delete';
+  if (wants === has.includes(PV_CONTROLLER_FINALIZER)) return undefined;
+  if (!wants) return has.filter((finalizer) => finalizer !== PV_CONTROLLER_FINALIZER);
+  // Finalizers only shrink once an object is being deleted (I-27).
+  return volume.metadata.deletionTimestamp === undefined ? [...has, PV_CONTROLLER_FINALIZER] : undefined;
+}
+
+function rest(because: string): VolumeStep {
+  return { kind: 'rest', because };
+}

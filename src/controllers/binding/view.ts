@@ -1,0 +1,129 @@
+// What the binding loop sees: the caches read once into plain readonly data.
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { StorageClass } from '#api/generated/storage-v1.ts';
+import { keyOf, type ApiObject, type Stored } from '#api/object.ts';
+import { claimKeyOf } from '#rules/claim-ref.ts';
+import { isTerminal } from '#rules/pod-state.ts';
+import { claimKeysOfPod } from '#rules/pod-volumes.ts';
+import { classOfClaim, classOfVolume, defaultClass } from '#rules/storage-class.ts';
+import { BIND_COMPLETED } from '#rules/well-known.ts';
+import type { Reservations } from './reservations.ts';
+
+/** The part of an informer that a view reads. */
+export interface Cache<T extends ApiObject> {
+  readonly revision: number;
+  get(key: string): Stored<T> | undefined;
+  list(): Iterable<Stored<T>>;
+  byIndex(index: string, value: string): readonly Stored<T>[];
+}
+
+export interface BindingCaches {
+  readonly claims: Cache<PersistentVolumeClaim>;
+  readonly volumes: Cache<PersistentVolume>;
+  readonly classes: Cache<StorageClass>;
+  readonly pods: Cache<Pod>;
+}
+
+/** Index names carry the loop's: informers are shared by all loops of a process. */
+export const VOLUMES_BY_CLAIM = 'binding/claim';
+export const FREE_VOLUMES_BY_CLASS = 'binding/free-class';
+export const OPEN_CLAIMS_BY_CLASS = 'binding/open-class';
+export const CLAIMS_BY_VOLUME = 'binding/volume';
+export const PODS_BY_CLAIM = 'binding/claim';
+
+export const volumeIndexes = {
+  [VOLUMES_BY_CLAIM]: (volume: PersistentVolume): readonly string[] => {
+    const key = claimKeyOf(volume);
+    return key === undefined ? [] : [key];
+  },
+  [FREE_VOLUMES_BY_CLASS]: (volume: PersistentVolume): readonly string[] =>
+    isFree(volume) ? [classOfVolume(volume)] : [],
+};
+
+export const claimIndexes = {
+  [OPEN_CLAIMS_BY_CLASS]: (claim: PersistentVolumeClaim): readonly string[] =>
+    isOpen(claim) ? [classOfClaim(claim)] : [],
+  [CLAIMS_BY_VOLUME]: (claim: PersistentVolumeClaim): readonly string[] => {
+    const volume = claim.spec?.volumeName ?? '';
+    return volume === '' ? [] : [volume];
+  },
+};
+
+export const podIndexes = { [PODS_BY_CLAIM]: claimKeysOfPod };
+
+/** True for a volume that belongs to nobody and may be given away. */
+export function isFree({ spec, status }: PersistentVolume): boolean {
+  return spec?.claimRef === undefined && status?.phase === 'Available';
+}
+
+/** True for a claim that still looks for a volume. */
+export function isOpen({ metadata, spec }: PersistentVolumeClaim): boolean {
+  return metadata.annotations?.[BIND_COMPLETED] === undefined && (spec?.volumeName ?? '') === '';
+}
+
+export interface ClaimView {
+  readonly claim: Stored<PersistentVolumeClaim>;
+  /** The volume that the claim names. */
+  readonly volume: Stored<PersistentVolume> | undefined;
+  /** Volumes whose claimRef has the claim's namespace and name. */
+  readonly pointing: readonly Stored<PersistentVolume>[];
+  /** Free volumes of the claim's class that no other claim is about to take. */
+  readonly free: readonly Stored<PersistentVolume>[];
+  readonly storageClass: Stored<StorageClass> | undefined;
+  /** The name of the cluster's default class. */
+  readonly defaultClass: string | undefined;
+  /** Names of pods that use the claim and have no node yet. */
+  readonly waitingPods: readonly string[];
+}
+
+export interface VolumeView {
+  readonly volume: Stored<PersistentVolume>;
+  /** The claim with the namespace and name in claimRef, whatever its UID. */
+  readonly claim: Stored<PersistentVolumeClaim> | undefined;
+}
+
+/** Reads what concerns one claim (`namespace/name`). */
+export function observeClaim(
+  caches: BindingCaches,
+  key: string,
+  reservations: Reservations,
+): ClaimView | undefined {
+  const claim = caches.claims.get(key);
+  if (claim === undefined) return undefined;
+  const { uid } = claim.metadata;
+  const { volumes, classes, pods } = caches;
+  const className = classOfClaim(claim);
+  const isMine = ({ metadata }: Stored<PersistentVolume>): boolean =>
+    !reservations.isHeldByOther(metadata.name, uid, volumes.revision);
+  return {
+    claim,
+    volume: volumes.get(claim.spec?.volumeName ?? ''),
+    pointing: volumes.byIndex(VOLUMES_BY_CLAIM, key),
+    free: isOpen(claim) ? volumes.byIndex(FREE_VOLUMES_BY_CLASS, className).filter(isMine) : [],
+    storageClass: className === '' ? undefined : classes.get(className),
+    defaultClass: defaultClass(classes.list())?.metadata.name,
+    waitingPods: isOpen(claim) ? waitingPods(pods.byIndex(PODS_BY_CLAIM, key)) : [],
+  };
+}
+
+function waitingPods(pods: readonly Stored<Pod>[]): readonly string[] {
+  const waiting = pods.filter((pod) => (pod.spec?.nodeName ?? '') === '' && !isTerminal(pod));
+  return waiting.map(({ metadata }) => metadata.name).sort();
+}
+
+/** Reads what concerns one volume. */
+export function observeVolume(caches: BindingCaches, name: string): VolumeView | undefined {
+  const volume = caches.volumes.get(name);
+  if (volume === undefined) return undefined;
+  const key = claimKeyOf(volume);
+  return { volume, claim: key === undefined ? undefined : caches.claims.get(key) };
+}
+
+/** The queue's keys. */
+export function claimKey(claim: PersistentVolumeClaim): string {
+  return `claim/${keyOf(claim)}`;
+}
+
+export function volumeKey(name: string): string {
+  return `volume/${name}`;
+}
