@@ -1,0 +1,135 @@
+// Runs a service only while this process holds a Lease, as several servers or the stock sidecars share one. The service
+// is stopped before another can have taken over: the renewal deadline is shorter than the Lease.
+import { type Clock, formatMicroTime, sleep } from '#base/clock.ts';
+import { messageOf } from '#base/errors.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { Lease } from '#api/generated/coordination-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { leases } from '#api/resources.ts';
+import type { ApiClient } from './api-client.ts';
+import { decideLease, leaseAfter, type LeaseStep } from './lease-decision.ts';
+import type { Service } from './loop.ts';
+
+export interface ElectionDeps {
+  readonly api: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface ElectionOptions {
+  readonly lease: { readonly namespace: string; readonly name: string };
+  /** Unique among the candidates: `<machine>_<uuid>`. */
+  readonly identity: string;
+  /** Upstream's defaults: 15, 10 and 2 seconds. */
+  readonly leaseDurationMs?: number;
+  readonly renewDeadlineMs?: number;
+  readonly retryPeriodMs?: number;
+}
+
+/** `service`, run whenever this process leads. After losing the Lease it stands for election again. */
+export function leaderElected(deps: ElectionDeps, options: ElectionOptions, service: Service): Service {
+  return { name: service.name, run: (signal) => new Election(deps, options, service).run(signal) };
+}
+
+class Election {
+  readonly #deps: ElectionDeps;
+  readonly #options: Required<ElectionOptions>;
+  readonly #service: Service;
+  #seen: { readonly version: string; readonly since: number } | undefined;
+  #renewedAt = 0;
+
+  constructor(deps: ElectionDeps, options: ElectionOptions, service: Service) {
+    this.#deps = deps;
+    this.#options = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000, ...options };
+    this.#service = service;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (await this.#tryToHold(signal)) await this.#lead(signal);
+      else await this.#pause(signal);
+    }
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const term = new AbortController();
+    const until = AbortSignal.any([signal, term.signal]);
+    const serving = this.#service.run(until).finally(() => term.abort());
+    this.#deps.log.info('leading', { lease: this.#options.lease.name });
+    while (!until.aborted) {
+      await this.#pause(until);
+      if (until.aborted || (await this.#tryToHold(until))) continue;
+      if (this.#deps.clock.elapsed() - this.#renewedAt >= this.#options.renewDeadlineMs) term.abort();
+    }
+    await serving;
+    if (signal.aborted) await this.#release();
+    else
+      this.#deps.log.warn('no longer leading: the Lease was not renewed', {
+        lease: this.#options.lease.name,
+      });
+  }
+
+  /** True when this process holds the Lease after the call. A failed write leaves that to the next attempt. */
+  async #tryToHold(signal: AbortSignal): Promise<boolean> {
+    try {
+      const lease = await this.#deps.api.find(leases, this.#options.lease, signal);
+      const step = decideLease({
+        spec: lease?.spec,
+        self: this.#options.identity,
+        unchangedMs: this.#unchangedMs(lease),
+      });
+      if (step.kind === 'wait') return false;
+      await this.#write(step, lease, signal);
+      this.#renewedAt = this.#deps.clock.elapsed();
+      return true;
+    } catch (error) {
+      this.#deps.log.debug('the Lease could not be read or written', { error: messageOf(error) });
+      return false;
+    }
+  }
+
+  #unchangedMs(lease: Stored<Lease> | undefined): number {
+    const now = this.#deps.clock.elapsed();
+    const version = lease?.metadata.resourceVersion ?? '';
+    if (this.#seen?.version !== version) this.#seen = { version, since: now };
+    return now - this.#seen.since;
+  }
+
+  async #write(step: LeaseStep, lease: Stored<Lease> | undefined, signal: AbortSignal): Promise<void> {
+    const { api, clock } = this.#deps;
+    const { identity: self, leaseDurationMs, lease: name } = this.#options;
+    const terms = {
+      self,
+      durationSeconds: Math.ceil(leaseDurationMs / 1000),
+      now: formatMicroTime(clock.now()),
+    };
+    const spec = leaseAfter(step, lease?.spec, terms);
+    if (lease === undefined) await api.create(leases, { metadata: name, spec }, signal);
+    else await api.update(leases, { ...lease, spec }, signal);
+  }
+
+  /** Lets the next candidate begin at once instead of after the whole duration. Best effort: the Lease runs out anyway. */
+  async #release(): Promise<void> {
+    const { api, clock, log } = this.#deps;
+    const limit = new AbortController();
+    const timer = clock.after(2000, 'deadline', () => limit.abort());
+    try {
+      const lease = await api.find(leases, this.#options.lease, limit.signal);
+      if (lease === undefined || lease.spec?.holderIdentity !== this.#options.identity) return;
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+      await api.update(leases, { ...lease, spec }, limit.signal);
+    } catch (error) {
+      log.debug('the Lease could not be released', { error: messageOf(error) });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** With jitter upwards, so that candidates do not meet at every attempt. */
+  #pause(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#deps;
+    return sleep(clock, this.#options.retryPeriodMs * (1 + 0.2 * random.fraction()), 'periodic', signal);
+  }
+}
