@@ -62,6 +62,8 @@ export interface KindDefinition {
   /** Columns after `Name`; `row` gives the cells in the same order (without Name). Ages come from `now`, epoch ms. */
   readonly columns: readonly ColumnDefinition[];
   row(object: JsonObject, now: number): readonly JsonValue[];
+  /** The cell under `Name` where it is not just metadata.name: `standard (default)`. */
+  nameCell?(object: JsonObject): string;
   /**
    * Graceful deletion (pods): the grace period in seconds that a delete with `requested` gives this object, or
    * undefined when the kind is deleted at once. 0 removes it now.

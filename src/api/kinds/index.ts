@@ -1,0 +1,33 @@
+// Every kind that Holdfast serves.
+import type { KindDefinition } from '../kind.ts';
+import { configMapKind } from './config-map.ts';
+import { csiDriverKind } from './csi-driver.ts';
+import { csiNodeKind } from './csi-node.ts';
+import { eventKind } from './event.ts';
+import { leaseKind } from './lease.ts';
+import { namespaceKind } from './namespace.ts';
+import { nodeKind } from './node.ts';
+import { persistentVolumeClaimKind } from './persistent-volume-claim.ts';
+import { persistentVolumeKind } from './persistent-volume.ts';
+import { podKind } from './pod.ts';
+import { secretKind } from './secret.ts';
+import { serviceAccountKind } from './service-account.ts';
+import { storageClassKind } from './storage-class.ts';
+import { volumeAttachmentKind } from './volume-attachment.ts';
+
+export const servedKinds: readonly KindDefinition[] = [
+  namespaceKind,
+  nodeKind,
+  podKind,
+  persistentVolumeKind,
+  persistentVolumeClaimKind,
+  configMapKind,
+  secretKind,
+  serviceAccountKind,
+  eventKind,
+  leaseKind,
+  storageClassKind,
+  volumeAttachmentKind,
+  csiDriverKind,
+  csiNodeKind,
+];
