@@ -1,4 +1,5 @@
 // Every kind that Holdfast serves.
+import { assert } from '#base/assert.ts';
 import type { KindDefinition } from '../kind.ts';
 import { configMapKind } from './config-map.ts';
 import { csiDriverKind } from './csi-driver.ts';
@@ -31,3 +32,10 @@ export const servedKinds: readonly KindDefinition[] = [
   csiDriverKind,
   csiNodeKind,
 ];
+
+/** The definition of the kind named `kind`; there must be one. */
+export function kindOf(kind: string): KindDefinition {
+  const found = servedKinds.find((definition) => definition.resource.kind === kind);
+  assert(found !== undefined, `the kind "${kind}" must be among the served kinds`);
+  return found;
+}
