@@ -1,0 +1,242 @@
+// Brings the volumes of this node from actual to desired: one queue key a staged volume or local mount, so one
+// operation each at a time; every pass looks at the kernel anew, decides (decide.ts) and runs at most one step.
+import type { Clock } from '#base/clock.ts';
+import { messageOf } from '#base/errors.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { Outcome } from '#client/outcome.ts';
+import { WorkQueue } from '#client/work-queue.ts';
+import type { DriverRegistry } from '../plugins/driver-registry.ts';
+import { readAttachment } from './attachment.ts';
+import { decideVolumes, type VolumeStep } from './decide.ts';
+import type { DesiredMount, DesiredWorld } from './desired-world.ts';
+import { expandIfNeeded } from './expand-operation.ts';
+import {
+  type ObservedVolume,
+  type ObserveDeps,
+  observeMount,
+  observeVolume,
+  stagedVolumeOf,
+} from './observe.ts';
+import type { OperationDeps } from './operation-deps.ts';
+import { publishCsi, publishLocal, unpublish } from './publish-operation.ts';
+import { publishPresence } from './presence.ts';
+import type { CsiSource } from './resolved-volume.ts';
+import { stage, unstage } from './stage-operation.ts';
+
+export interface VolumeWorldDeps extends OperationDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly desired: DesiredWorld;
+  readonly drivers: DriverRegistry;
+  readonly node: ObserveDeps['node'];
+  /** Called after the volumes of a pod have changed. */
+  readonly podChanged: (podUid: string) => void;
+  /** Called when volumesInUse may have changed. */
+  readonly inUseChanged: () => void;
+}
+
+export interface PendingVolume {
+  readonly volume: string;
+  readonly because: string | undefined;
+}
+export interface PodVolumes {
+  /** Name in the pod's spec to the path that containers get. */
+  readonly ready: ReadonlyMap<string, string>;
+  readonly pending: readonly PendingVolume[];
+}
+
+/** Upstream's first retry of a volume operation is 500 ms; local ones recover faster. */
+const BACKOFF = { firstMs: 100, maxMs: 122_000 };
+/** Volumes in flight: bounds the calls that drivers see. */
+const CONCURRENCY = 16;
+/** Waits end by events; this bounds the harm of a lost one. */
+const WAIT_MS = 5000;
+
+export class VolumeWorld {
+  readonly #deps: VolumeWorldDeps;
+  readonly #observe: ObserveDeps;
+  readonly #queue: WorkQueue;
+  readonly #written = new Map<string, string>();
+  readonly #problems = new Map<string, string>();
+
+  constructor(deps: VolumeWorldDeps) {
+    this.#deps = deps;
+    this.#observe = {
+      ...deps,
+      writtenVersion: (mount) => this.#written.get(mount),
+      attachment: (source) => readAttachment(deps.api, source, deps.nodeName),
+    };
+    this.#queue = new WorkQueue({
+      ...deps,
+      name: 'volumes',
+      concurrency: CONCURRENCY,
+      backoff: BACKOFF,
+      reconcile: (key) => this.#reconcile(key),
+    });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    this.lookAgain();
+    return this.#queue.run(signal);
+  }
+
+  /** Looks at every volume that is wanted or recorded. */
+  lookAgain(): void {
+    const { desired, records } = this.#deps;
+    for (const mount of desired.mounts()) this.#queue.enqueue(keyOfMount(mount));
+    for (const record of records.publishes()) this.#queue.enqueue(record.csi?.volume ?? record.key);
+    for (const record of records.stages()) this.#queue.enqueue(record.key);
+  }
+
+  /** Every attachable volume that is wanted here or may be in use here (AGT5, AGT13). */
+  volumesInUse(): readonly string[] {
+    const { desired, records } = this.#deps;
+    const wanted = desired
+      .mounts()
+      .flatMap(({ source }) => (source.type === 'csi' && source.needsAttach ? [source] : []));
+    const recorded = [...records.publishes(), ...records.stages()].flatMap(({ csi }) => csi ?? []);
+    const names = [
+      ...wanted.map((source) => `kubernetes.io/csi/${source.driver}^${source.handle}`),
+      ...recorded.filter((csi) => csi.needsAttach).map((csi) => csi.volume),
+    ];
+    return [...new Set(names)].sort();
+  }
+
+  /** The mounts of a pod as they stand now: with a fresh look at the mount table. */
+  async podVolumes(podUid: string): Promise<PodVolumes> {
+    const { desired, records, host, bootId } = this.#deps;
+    const table = await host.mounts.table();
+    const ready = new Map<string, string>();
+    const pending: PendingVolume[] = [];
+    for (const mount of desired.mountsOf(podUid)) {
+      const record = records.publish(mount.key);
+      const isReady = publishPresence(record, table, bootId) === 'present' && this.#isWritten(mount);
+      if (record !== undefined && isReady) ready.set(mount.volumeName, record.hostPath);
+      else pending.push({ volume: mount.volumeName, because: this.#problems.get(keyOfMount(mount)) });
+    }
+    return { ready, pending };
+  }
+
+  /** True when nothing of this pod is recorded any more. */
+  isClear(podUid: string): boolean {
+    return this.#deps.records.publishes().every((record) => record.podUid !== podUid);
+  }
+
+  /** Content that follows an object must have been written by this process once. */
+  #isWritten(mount: DesiredMount): boolean {
+    const followsObject = mount.type === 'configmap' || mount.type === 'secret';
+    return !followsObject || this.#written.has(mount.key);
+  }
+
+  async #reconcile(key: string): Promise<Outcome> {
+    const table = await this.#deps.host.mounts.table();
+    const observed = await observeVolume(this.#observe, key, table);
+    const local = observed === undefined ? observeMount(this.#observe, key, table) : undefined;
+    const [step] = decideVolumes({
+      isComplete: this.#deps.desired.isComplete,
+      volumes: observed === undefined ? [] : [observed.view],
+      mounts: observed?.mounts ?? (local === undefined ? [] : [local]),
+    });
+    if (step === undefined) {
+      this.#problems.delete(key);
+      return { kind: 'settled' };
+    }
+    if (step.kind === 'wait') {
+      this.#problems.set(key, `waiting: ${step.because}`);
+      return { kind: 'blocked', because: step.because, retryAfterMs: WAIT_MS };
+    }
+    return this.#run(key, step, observed);
+  }
+
+  async #run(key: string, step: VolumeStep, observed: ObservedVolume | undefined): Promise<Outcome> {
+    const { log, clock, inUseChanged } = this.#deps;
+    const began = clock.elapsed();
+    try {
+      await this.#perform(step, observed);
+    } catch (error) {
+      this.#problems.set(key, `${step.kind} failed: ${messageOf(error)}`);
+      this.#tellPods(key, observed);
+      return { kind: 'failed', error };
+    }
+    this.#problems.delete(key);
+    log.info(`volume ${step.kind} done`, { key, tookMs: Math.round(clock.elapsed() - began) });
+    inUseChanged();
+    this.#tellPods(key, observed);
+    return { kind: 'progressed' };
+  }
+
+  async #perform(step: VolumeStep, observed: ObservedVolume | undefined): Promise<void> {
+    const { records, desired, drivers } = this.#deps;
+    switch (step.kind) {
+      case 'unpublish': {
+        const record = records.publish(step.mount);
+        if (record === undefined) return;
+        this.#written.delete(step.mount);
+        return unpublish(this.#deps, record, record.csi && drivers.get(record.csi.driver));
+      }
+      case 'unstage': {
+        const record = records.stage(step.volume);
+        const driver = record && drivers.get(record.csi.driver);
+        if (record === undefined || driver === undefined) return;
+        return unstage(this.#deps, record, driver);
+      }
+      case 'stage': {
+        const mount = desired.mounts().find((one) => stagedVolumeOf(one) === step.volume);
+        if (mount !== undefined) await this.#withDriver(mount, observed, stage);
+        return;
+      }
+      case 'publish': {
+        const mount = desired.mounts().find((one) => one.key === step.mount);
+        if (mount !== undefined) await this.#publish(mount, observed);
+        return;
+      }
+      case 'wait':
+        return;
+    }
+  }
+
+  async #publish(mount: DesiredMount, observed: ObservedVolume | undefined): Promise<void> {
+    if (mount.source.type === 'csi') {
+      await this.#withDriver(mount, observed, expandIfNeeded);
+      await this.#withDriver(mount, observed, publishCsi);
+    } else {
+      await publishLocal(this.#deps, mount);
+    }
+    this.#written.set(mount.key, mount.version);
+  }
+
+  async #withDriver(
+    mount: DesiredMount,
+    observed: ObservedVolume | undefined,
+    operation: (
+      deps: OperationDeps,
+      mount: DesiredMount & { readonly source: CsiSource },
+      made: {
+        driver: NonNullable<ReturnType<DriverRegistry['get']>>;
+        attachment: ObservedVolume['attachment'];
+      },
+    ) => Promise<void>,
+  ): Promise<void> {
+    const { source } = mount;
+    if (source.type !== 'csi') return;
+    const driver = this.#deps.drivers.get(source.driver);
+    if (driver === undefined) throw new Error(`Driver "${source.driver}" has gone from this node`);
+    await operation(this.#deps, { ...mount, source }, { driver, attachment: observed?.attachment });
+  }
+
+  #tellPods(key: string, observed: ObservedVolume | undefined): void {
+    const { podChanged, records, desired } = this.#deps;
+    const uids = new Set(observed?.mounts.map(({ podUid }) => podUid));
+    const local = records.publish(key)?.podUid ?? desired.mounts().find((one) => one.key === key)?.pod.uid;
+    if (local !== undefined) uids.add(local);
+    // The record of an unpublished local mount is gone: its key begins with the pod's UID.
+    if (observed === undefined) uids.add(key.slice(0, key.indexOf('/')));
+    for (const uid of uids) podChanged(uid);
+  }
+}
+
+function keyOfMount(mount: DesiredMount): string {
+  return stagedVolumeOf(mount) ?? mount.key;
+}
