@@ -1,5 +1,6 @@
 // What the node's kernel offers to the rest of Holdfast. The only place that mounts, formats, makes loop devices,
 // walks pod-writable paths or starts processes. Real in host/real, simulated in testing; one contract suite for both.
+import type { Brand } from '#base/brand.ts';
 
 /** A failed system call: errno name, call and path. Switch on `code`. */
 export class HostError extends Error {
@@ -117,4 +118,108 @@ export interface Host {
   readonly commands: Commands;
   /** Boot identity of this machine or node (`/proc/sys/kernel/random/boot_id`). */
   bootId(): Promise<string>;
+}
+
+/** A regular file as an image of a block device. */
+export interface ImageFile {
+  readonly sizeBytes: number;
+  /** What it takes of its file system; a sparse file takes less than its size. */
+  readonly allocatedBytes: number;
+  /** st_dev and st_ino: the identity that a loop device reports for its backing file. */
+  readonly deviceId: number;
+  readonly inode: number;
+}
+
+/** Made only by ImageFiles.proveBlank, which has read every extent of this very file as zero. */
+export type FormatProof = Brand<
+  { readonly image: string; readonly deviceId: number; readonly inode: number; readonly sizeBytes: number },
+  'FormatProof'
+>;
+
+/** Says why the contents of an image may be thrown away; made by the owner of the image from its synced record. */
+export type WipeProof = Brand<{ readonly image: string; readonly because: string }, 'WipeProof'>;
+
+export type BlankCheck =
+  | { readonly kind: 'blank'; readonly proof: FormatProof }
+  | { readonly kind: 'data'; readonly offset: number }
+  | { readonly kind: 'wrong-size'; readonly sizeBytes: number };
+
+/** Sparse files that hold volumes. Paths are the caller's own, never text from a request. */
+export interface ImageFiles {
+  /** Undefined when absent; a HostError when something that is no regular file stands there. */
+  stat(path: string): Promise<ImageFile | undefined>;
+  /** A new sparse file of exactly this size, 0600, synced with its folder; one that exists is grown, never shrunk. */
+  create(path: string, sizeBytes: number): Promise<void>;
+  /** unlink, then syncs the folder; absent is fine. */
+  remove(path: string): Promise<void>;
+  /** Reads every extent: blank only if the file has exactly `sizeBytes` and each byte of it reads as zero. */
+  proveBlank(path: string, sizeBytes: number): Promise<BlankCheck>;
+  /** Makes every byte read as zero again, the size unchanged. */
+  wipe(path: string, proof: WipeProof): Promise<void>;
+}
+
+export type FormatOutcome =
+  | { readonly kind: 'done' }
+  /** The program is not installed: its name and the Debian package that has it. */
+  | { readonly kind: 'missing'; readonly program: string; readonly debianPackage: string }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** The deadline passed: the program's work has perhaps been done. */
+  | { readonly kind: 'unknown' };
+
+export type LocalFilesystem = 'ext4' | 'xfs';
+
+export interface ProbedFilesystem {
+  readonly fsType: LocalFilesystem;
+  /** The size that the file system believes to have. */
+  readonly sizeBytes: number;
+}
+
+export interface Usage {
+  readonly totalBytes: bigint;
+  /** What users without privilege may still take. */
+  readonly availableBytes: bigint;
+  readonly usedBytes: bigint;
+  readonly totalInodes: bigint;
+  readonly freeInodes: bigint;
+}
+
+/** File systems on local block devices. */
+export interface Filesystems {
+  /** mkfs without force. Refuses a device whose backing file is not the one that `proof` is about. */
+  format(request: {
+    readonly device: string;
+    readonly fsType: LocalFilesystem;
+    readonly proof: FormatProof;
+  }): Promise<FormatOutcome>;
+  /** What a device's superblock says; undefined: neither ext4 nor xfs, which proves nothing about its contents. */
+  probe(device: string): Promise<ProbedFilesystem | undefined>;
+  /** Grows a file system to its device: mounted at `mountPoint`, or (ext4 only) mounted nowhere. */
+  grow(request: {
+    readonly device: string;
+    readonly mountPoint: string | undefined;
+    readonly fsType: LocalFilesystem;
+  }): Promise<FormatOutcome>;
+  /** statfs(2) of the file system at `path`. */
+  usage(path: string): Promise<Usage>;
+}
+
+export type PathKind = 'directory' | 'file' | 'block' | 'other';
+
+/** The last component of a mount target: made before the mount, removed by its single known name after it. */
+export interface MountPoints {
+  /** What stands at `path` itself (a link is `other`); undefined when nothing does. */
+  kind(path: string): Promise<PathKind | undefined>;
+  /** One directory, its parent must exist; one that is there already is fine, anything else is EEXIST. */
+  makeDirectory(path: string): Promise<void>;
+  /** One empty file, likewise. */
+  makeFile(path: string): Promise<void>;
+  /** rmdir of an empty directory or unlink of an empty regular file; absent is fine. */
+  remove(path: string): Promise<void>;
+}
+
+/** What a driver of local images needs on top of Host. */
+export interface LocalHost extends Host {
+  readonly images: ImageFiles;
+  readonly filesystems: Filesystems;
+  readonly mountPoints: MountPoints;
 }

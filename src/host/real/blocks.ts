@@ -1,0 +1,42 @@
+// Questions to block devices. Rule HST12.
+import { constants } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { codeOf } from '#base/errors.ts';
+import { type BlockDevices, HostError } from '../host.ts';
+
+const SECTOR_BYTES = 512;
+
+async function numberOf(device: string): Promise<string> {
+  const found = await stat(device, { bigint: true });
+  if (!found.isBlockDevice()) {
+    throw new HostError({
+      code: 'ENOTBLK',
+      syscall: 'stat',
+      path: device,
+      message: `${JSON.stringify(device)} is no block device`,
+    });
+  }
+  const major = ((found.rdev >> 8n) & 0xfffn) | ((found.rdev >> 32n) & ~0xfffn);
+  const minor = (found.rdev & 0xffn) | ((found.rdev >> 12n) & ~0xffn & 0xffffffffn);
+  return `${major}:${minor}`;
+}
+
+/** Block devices of this machine. */
+export const realBlocks: BlockDevices = {
+  async isFree(device) {
+    try {
+      // Any mount of it, in whatever namespace, holds it exclusively and makes this EBUSY.
+      const file = await open(device, constants.O_RDONLY | constants.O_EXCL);
+      await file.close();
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EBUSY') return false;
+      throw error;
+    }
+  },
+  async sizeBytes(device) {
+    const sectors = await readFile(`/sys/dev/block/${await numberOf(device)}/size`, 'utf8');
+    return Number(sectors.trim()) * SECTOR_BYTES;
+  },
+  numberOf,
+};
