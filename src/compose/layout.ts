@@ -26,7 +26,10 @@ export const DISK_DRIVER = 'disk.holdfast.dev';
 const MAX_SOCKET_BYTES = 107;
 
 /** The paths for a data directory (absolute). `kubeletRoot` defaults to `<dataDir>/kubelet`. */
-export function layoutOf(dataDir: string, options: { readonly kubeletRoot?: string; readonly runRoot?: string } = {}): Layout {
+export function layoutOf(
+  dataDir: string,
+  options: { readonly kubeletRoot?: string; readonly runRoot?: string } = {},
+): Layout {
   const kubeletRoot = options.kubeletRoot ?? `${dataDir}/kubelet`;
   const runDir = `${options.runRoot ?? '/run/holdfast'}/${sha256Hex(dataDir).slice(0, 8)}`;
   return {
@@ -51,7 +54,12 @@ export function layoutOf(dataDir: string, options: { readonly kubeletRoot?: stri
 
 /** What is wrong with the layout's socket paths, or undefined. */
 export function checkSocketPaths(layout: Layout): string | undefined {
-  const sockets = [layout.criSocket, layout.diskControllerSocket, layout.diskNodeSocket, layout.diskRegistrationSocket];
+  const sockets = [
+    layout.criSocket,
+    layout.diskControllerSocket,
+    layout.diskNodeSocket,
+    layout.diskRegistrationSocket,
+  ];
   const tooLong = sockets.find((path) => Buffer.byteLength(path) > MAX_SOCKET_BYTES);
   if (tooLong === undefined) return undefined;
   return (

@@ -1,5 +1,6 @@
 // Starting the long-running processes of one machine: each in a session of its own (a Ctrl-C on the terminal reaches
-// only the foreground process), its output in a file, watched until it exits.
+// only the foreground process), its output in a file, watched until it exits. Its standard input is a lifeline: a pipe
+// that closes when this process ends in whatever way, so that no daemon outlives a killed supervisor by accident.
 
 export interface DaemonExit {
   readonly exitCode: number | undefined;
@@ -12,8 +13,6 @@ export interface Daemon {
   readonly exited: Promise<DaemonExit>;
   /** Sends a signal; a process that has ended ignores it. */
   signal(name: 'SIGTERM' | 'SIGKILL' | 'SIGINT'): void;
-  /** Lets this process end while the daemon runs on. */
-  release(): void;
 }
 
 export interface Daemons {

@@ -21,7 +21,9 @@ export function realDaemons(): Daemons {
 
 function started(program: string, args: readonly string[], log: number): Promise<Daemon> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' });
+    const child = spawn(program, args, { detached: true, stdio: ['pipe', log, log], cwd: '/' });
+    // The daemon may close its end first.
+    child.stdin?.on('error', () => undefined);
     child.once('error', (error) =>
       reject(
         new HostError({
@@ -33,14 +35,15 @@ function started(program: string, args: readonly string[], log: number): Promise
       ),
     );
     const exited = new Promise<DaemonExit>((done) =>
-      child.once('exit', (code, signal) => done({ exitCode: code ?? undefined, signal: signal ?? undefined })),
+      child.once('exit', (code, signal) =>
+        done({ exitCode: code ?? undefined, signal: signal ?? undefined }),
+      ),
     );
     child.once('spawn', () =>
       resolve({
         pid: child.pid ?? 0,
         exited,
         signal: (name) => void child.kill(name),
-        release: () => child.unref(),
       }),
     );
   });

@@ -1,0 +1,44 @@
+// Everything a process may do to the world, in one record. Only main makes a real one; testing makes a simulated one.
+import type { Clock } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { Files } from '#files/files.ts';
+import type { Daemons } from '#host/daemons.ts';
+import type { Host } from '#host/host.ts';
+import type { Store } from '#store/store.ts';
+import type { GrpcTransport } from '#transport/grpc.ts';
+import type { HttpTransport } from '#transport/http.ts';
+
+/** What every process has. */
+export interface Effects {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly files: Files;
+  readonly grpc: GrpcTransport;
+}
+
+/** What the control plane has beyond that. */
+export interface ControlPlaneEffects extends Effects {
+  readonly http: HttpTransport;
+  /** Opens the embedded store in a directory. `onFailure`: a commit failed, the process must stop. */
+  openStore(path: string, onFailure: (error: unknown) => void): Promise<Store>;
+  /** Names and addresses this machine's certificate must carry. */
+  readonly hostName: string;
+}
+
+/** What a process on the node has beyond Effects. Native code is loaded only there. */
+export interface NodeEffects extends Effects {
+  readonly host: Host;
+  readonly http: HttpTransport;
+}
+
+/** What the foreground process needs to start the others. */
+export interface SupervisorEffects {
+  readonly daemons: Daemons;
+  /** The command line that starts one of our bundles: program and first arguments. */
+  bundle(name: 'agent' | 'sandbox' | 'disk-controller' | 'disk-node'): {
+    readonly program: string;
+    readonly args: readonly string[];
+  };
+}
