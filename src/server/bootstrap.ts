@@ -1,0 +1,39 @@
+// What a new cluster has before its first client: the built-in namespaces and their default service account. On
+// existing data it finds everything and writes nothing.
+import type { KindDefinition } from '#api/kind.ts';
+import type { UserInfo } from '#api/request.ts';
+import { StatusError } from '#api/status.ts';
+import { BUILT_IN_NAMESPACES } from './admit/namespace-lifecycle.ts';
+import { createObject } from './registry/create.ts';
+import type { RegistryDeps, Target } from './registry/deps.ts';
+import { apiVersionOf } from './registry/stored-form.ts';
+
+/** The server's own identity for what it writes itself. */
+export const SERVER_USER: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
+
+export async function bootstrap(
+  deps: RegistryDeps,
+  lookup: (plural: string) => KindDefinition | undefined,
+): Promise<void> {
+  const namespaces = lookup('namespaces');
+  const accounts = lookup('serviceaccounts');
+  if (namespaces === undefined) return;
+  await Promise.all(
+    BUILT_IN_NAMESPACES.map((name) => ensure(deps, { definition: namespaces, namespace: undefined, name })),
+  );
+  if (accounts === undefined) return;
+  const account = { definition: accounts, name: 'default' };
+  await Promise.all(BUILT_IN_NAMESPACES.map((namespace) => ensure(deps, { ...account, namespace })));
+}
+
+async function ensure(deps: RegistryDeps, target: Target): Promise<void> {
+  const { definition, namespace, name } = target;
+  if (deps.cache.get(definition, namespace, name) !== undefined) return;
+  const object = { apiVersion: apiVersionOf(definition), kind: definition.resource.kind, metadata: { name } };
+  try {
+    await createObject(deps, target, object, { user: SERVER_USER, dryRun: false });
+  } catch (error) {
+    // Another server on the same store has made it.
+    if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+  }
+}

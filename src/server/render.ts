@@ -1,0 +1,129 @@
+// An object, a list or a watch event in the form that was negotiated: the stored bytes as they are, a table, or the
+// metadata alone.
+import { joinList, listPieces, watchFrame } from '#api/encode.ts';
+import type { JsonObject } from '#api/json.ts';
+import type { KindDefinition } from '#api/kind.ts';
+import { partialObjectMetadata, partialObjectMetadataList } from '#api/partial-metadata.ts';
+import { type IncludeObject, parseIncludeObject, tableOf } from '#api/table.ts';
+import type { Form } from './negotiate.ts';
+import type { ListPage } from './registry/list.ts';
+import { apiVersionOf } from './registry/stored-form.ts';
+import type { CacheEvent, EventType } from './watch-cache/cache-event.ts';
+import type { StoredObject } from './watch-cache/stored-object.ts';
+
+export interface RenderOptions {
+  readonly form: Form;
+  readonly definition: KindDefinition;
+  readonly include: IncludeObject;
+  /** Epoch milliseconds, for the ages in a table. */
+  readonly now: number;
+}
+
+/** The options for a request with this query. */
+export function renderOptions(
+  form: Form,
+  definition: KindDefinition,
+  query: URLSearchParams,
+  now: number,
+): RenderOptions {
+  const include = form === 'table' ? parseIncludeObject(query.get('includeObject') ?? undefined) : 'None';
+  return { form, definition, include, now };
+}
+
+export function renderObject(stored: StoredObject, options: RenderOptions): Uint8Array {
+  switch (options.form) {
+    case 'object':
+      return stored.bytes;
+    case 'table':
+      return encoded(table(options, [stored], { resourceVersion: String(stored.revision) }));
+    case 'partial':
+      return encoded(partialObjectMetadata(stored.object));
+  }
+}
+
+/** Lists up to this size are one buffer; larger ones are written piece by piece. */
+const ONE_BUFFER = 256;
+const PIECES_A_CHUNK = 128;
+
+export function renderList(page: ListPage, options: RenderOptions): Uint8Array | AsyncIterable<Uint8Array> {
+  const metadata = {
+    resourceVersion: String(page.revision),
+    ...(page.next !== undefined && { continue: page.next }),
+    ...(page.remaining !== undefined && { remainingItemCount: page.remaining }),
+  };
+  switch (options.form) {
+    case 'table':
+      return encoded(table(options, page.items, metadata));
+    case 'partial':
+      return encoded(
+        partialObjectMetadataList(
+          metadata,
+          page.items.map((stored) => stored.object),
+        ),
+      );
+    case 'object': {
+      const { kind } = options.definition.resource;
+      const head = { apiVersion: apiVersionOf(options.definition), kind: `${kind}List`, metadata };
+      const items = page.items.map((stored) => stored.bytes);
+      return items.length <= ONE_BUFFER ? joinList(head, items) : chunked(listPieces(head, items));
+    }
+  }
+}
+
+async function* chunked(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let chunk: Uint8Array[] = [];
+  for (const piece of pieces) {
+    chunk.push(piece);
+    if (chunk.length < PIECES_A_CHUNK) continue;
+    yield Buffer.concat(chunk);
+    chunk = [];
+  }
+  if (chunk.length > 0) yield Buffer.concat(chunk);
+}
+
+/** The frame of an event; in its own form it is the one buffer that all watchers share. */
+export function renderEvent(type: EventType, event: CacheEvent, options: RenderOptions): Uint8Array {
+  if (options.form === 'object') return event.frame(type);
+  const object = event.objectOf(type);
+  return object === undefined ? event.frame(type) : watchFrame(type, renderObject(object, options));
+}
+
+/** A bookmark carries nothing but the revision. */
+export function renderBookmark(
+  revision: number,
+  initialEventsEnd: boolean,
+  options: RenderOptions,
+): Uint8Array {
+  const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+  return watchFrame('BOOKMARK', encoded(bookmarkObject(metadata, options)));
+}
+
+function bookmarkObject(metadata: JsonObject, options: RenderOptions): JsonObject {
+  const { definition, form } = options;
+  if (form === 'partial') return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
+  const object = { kind: definition.resource.kind, apiVersion: apiVersionOf(definition), metadata };
+  if (form === 'object') return object;
+  const { resourceVersion } = metadata;
+  const row = { cells: [''], object };
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { ...(resourceVersion !== undefined && { resourceVersion }) },
+    columnDefinitions: [],
+    rows: [row],
+  };
+}
+
+function table(options: RenderOptions, items: readonly StoredObject[], metadata: JsonObject): JsonObject {
+  const { definition, include, now } = options;
+  return tableOf(
+    definition,
+    items.map((stored) => stored.object),
+    { include, now, metadata },
+  );
+}
+
+function encoded(object: JsonObject): Uint8Array {
+  return Buffer.from(JSON.stringify(object));
+}

@@ -1,0 +1,146 @@
+// The API server, put together: the watch cache over the store, the registry with its admission, and the handler chain
+// in front, for use in process and behind an HTTPS listener.
+import type { JsonObject } from '#api/json.ts';
+import type { KindDefinition } from '#api/kind.ts';
+import type { ApiHandler } from '#api/request.ts';
+import type { Clock } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { Store } from '#store/store.ts';
+import { type AdmissionView, createAdmission } from './admit/admission.ts';
+import { type Authorizer, authorize } from './authorize.ts';
+import { bootstrap } from './bootstrap.ts';
+import { createDocuments } from './documents.ts';
+import { createFlowControl, type InFlightLimits } from './flow-control.ts';
+import { createHandler, type HandlerDeps, kindLookup } from './handler.ts';
+import { housekeeping } from './housekeeping.ts';
+import { createHttpAdapter, type HttpAdapter } from './http-adapter.ts';
+import { type AgentAccess, createNodeStreams } from './node-streams.ts';
+import type { RegistryDeps } from './registry/deps.ts';
+import { kindPrefix } from './registry/keys.ts';
+import type { Service } from './service.ts';
+import type { CacheLimits } from './watch-cache/kind-cache.ts';
+import { openWatchCache, type WatchCache } from './watch-cache/watch-cache.ts';
+import { prefixEnd } from '#store/store.ts';
+
+export interface ApiServerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly kinds: readonly KindDefinition[];
+  /** The body of /version. */
+  readonly versionInfo: JsonObject & { readonly gitVersion: string };
+  /** `host:port` as clients reach the server; for the discovery document. */
+  readonly address?: string;
+  /** How pods/log and pods/exec reach the nodes; without it they answer 503. */
+  readonly agents?: AgentAccess;
+  readonly authorizer?: Authorizer;
+  readonly inFlight?: InFlightLimits;
+  readonly cacheLimits?: CacheLimits;
+}
+
+export interface ApiServer extends AsyncDisposable {
+  /** The handler chain, for clients in this process. */
+  readonly handler: ApiHandler;
+  /** For HttpTransport.listen. */
+  readonly http: HttpAdapter;
+  /** Bookmarks, expiry of events, compaction. */
+  readonly services: readonly Service[];
+}
+
+/** Reads the store and makes the built-in namespaces; the handler answers as soon as this resolves. */
+export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
+  let fault: string | undefined;
+  const { clock, random, log, store, kinds } = deps;
+  const cache = await openWatchCache({
+    clock,
+    store,
+    kinds,
+    ...(deps.cacheLimits !== undefined && { limits: deps.cacheLimits }),
+    onLost: (why) => {
+      fault = `the watch on the store has ended (${why})`;
+      log.error('the server no longer follows its store', { reason: why });
+    },
+  });
+  const find = pluralLookup(kinds);
+  const admission = createAdmission(admissionView(cache, find));
+  const registry: RegistryDeps = { clock, random, store, cache, admission };
+  await bootstrap(registry, find);
+  const parts = handlerParts(deps, registry, () => fault);
+  const handler = createHandler(parts);
+  return {
+    handler,
+    http: createHttpAdapter(handler, parts),
+    services: [housekeeping({ clock, log, store, cache, events: find('events') })],
+    [Symbol.asyncDispose]: async () => {
+      cache[Symbol.dispose]();
+      await parts.streams[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function handlerParts(
+  deps: ApiServerDeps,
+  registry: RegistryDeps,
+  fault: () => string | undefined,
+): HandlerDeps {
+  const { kinds, versionInfo, address = '' } = deps;
+  const { cache } = registry;
+  const find = pluralLookup(kinds);
+  const streams = createNodeStreams({ cache, lookup: mustFind(find), agents: deps.agents });
+  const metrics = (): string => metricsText(cache, kinds);
+  return {
+    log: deps.log,
+    registry,
+    documents: createDocuments({ kinds, versionInfo, address, fault, metrics }),
+    streams,
+    flow: createFlowControl(deps.inFlight),
+    authorizer: deps.authorizer ?? authorize,
+    view: { find: ({ definition, namespace, name }) => cache.get(definition, namespace, name ?? '') },
+    lookup: kindLookup(kinds),
+  };
+}
+
+function pluralLookup(kinds: readonly KindDefinition[]): (plural: string) => KindDefinition | undefined {
+  const byPlural = new Map(kinds.map((kind) => [kind.resource.plural, kind]));
+  return (plural) => byPlural.get(plural);
+}
+
+function mustFind(find: (plural: string) => KindDefinition | undefined): (plural: string) => KindDefinition {
+  return (plural) => {
+    const kind = find(plural);
+    if (kind === undefined) throw new Error(`the kind "${plural}" is not served`);
+    return kind;
+  };
+}
+
+function admissionView(
+  cache: WatchCache,
+  find: (plural: string) => KindDefinition | undefined,
+): AdmissionView {
+  return {
+    get: (plural, namespace, name) => {
+      const kind = find(plural);
+      return kind === undefined ? undefined : cache.get(kind, namespace, name);
+    },
+    all: (plural) => {
+      const kind = find(plural);
+      if (kind === undefined) return [];
+      const prefix = kindPrefix(kind.resource);
+      return cache.kind(kind).range(prefix, prefixEnd(prefix));
+    },
+  };
+}
+
+function metricsText(cache: WatchCache, kinds: readonly KindDefinition[]): string {
+  const lines = ['# TYPE apiserver_storage_objects gauge', '# TYPE apiserver_watchers gauge'];
+  for (const kind of kinds) {
+    const { plural, group } = kind.resource;
+    const resource = group === '' ? plural : `${plural}.${group}`;
+    const { size, watcherCount } = cache.kind(kind);
+    lines.push(`apiserver_storage_objects{resource="${resource}"} ${size}`);
+    lines.push(`apiserver_watchers{resource="${resource}"} ${watcherCount}`);
+  }
+  return `${lines.join('\n')}\nholdfast_store_revision ${cache.revision}\n`;
+}
