@@ -2,7 +2,6 @@
 // that every write is conditional on what was decided on (I-28).
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { claimRefTo, pointsAtClaim } from '#rules/claim-ref.ts';
 import { sizeOf } from '#rules/match-volume.ts';
 import {
   BETA_STORAGE_PROVISIONER,
@@ -14,15 +13,6 @@ import {
 
 type Claim = Stored<PersistentVolumeClaim>;
 type Volume = Stored<PersistentVolume>;
-
-/** Write 1 (BND1): the pointer, and the mark that it was our choice unless the volume pointed there already. */
-export function reservedVolume(volume: Volume, claim: Claim): Volume {
-  const chosen = pointsAtClaim(volume, claim) ? {} : { [BOUND_BY_CONTROLLER]: 'yes' };
-  return {
-    ...withAnnotations(volume, chosen),
-    spec: { ...volume.spec, claimRef: claimRefTo(claim) },
-  };
-}
 
 /** Write 3 (BND3). */
 export function pointedClaim(claim: Claim, volume: Volume): Claim {

@@ -6,6 +6,7 @@ import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import { assertNever } from '#base/assert.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
+import { reservedVolume } from '#rules/claim-ref.ts';
 import { Announcements } from './announcements.ts';
 import * as claims from './claim-writes.ts';
 import { decideClaim } from './decide.ts';
@@ -103,11 +104,7 @@ async function reserve(
   const { name } = volume.metadata;
   pass.reservations.reserve(name, claim.metadata.uid);
   try {
-    const written = await pass.deps.api.update(
-      persistentVolumes,
-      claims.reservedVolume(volume, claim),
-      signal,
-    );
+    const written = await pass.deps.api.update(persistentVolumes, reservedVolume(volume, claim), signal);
     pass.reservations.confirm(name, claim.metadata.uid, Number(written.metadata.resourceVersion));
     return wroteVolume(pass, written);
   } catch (error) {
