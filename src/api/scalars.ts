@@ -72,19 +72,21 @@ function decodeBase64(text: string): ScalarResult {
 }
 
 const TIME =
-  /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+  /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 function decodeTime(text: string, micros: boolean): ScalarResult {
-  const match = TIME.exec(text);
-  const epoch = match === null ? Number.NaN : Date.parse(`${match[1]}${match[3]}`);
-  if (match === null || Number.isNaN(epoch)) {
-    return {
-      problem: `parsing time ${JSON.stringify(text)}: an RFC 3339 time like "2006-01-02T15:04:05Z" is needed`,
-    };
+  const [, local = '', fraction = '', zone = ''] = TIME.exec(text) ?? [];
+  if (local === '' || secondsText(Date.parse(`${local}Z`)) !== local) {
+    const wanted = 'an RFC 3339 time like "2006-01-02T15:04:05Z" is needed';
+    return { problem: `parsing time ${JSON.stringify(text)}: ${wanted}` };
   }
-  const seconds = new Date(epoch).toISOString().slice(0, 19);
-  const fraction = `${match[2] ?? ''}000000`.slice(0, 6);
-  return { value: micros ? `${seconds}.${fraction}Z` : `${seconds}Z` };
+  const seconds = secondsText(Date.parse(`${local}${zone}`));
+  return { value: micros ? `${seconds}.${`${fraction}000000`.slice(0, 6)}Z` : `${seconds}Z` };
+}
+
+/** Empty for no time at all. A day beyond its month's end comes back as another day: the caller compares. */
+function secondsText(epoch: number): string {
+  return Number.isNaN(epoch) ? '' : new Date(epoch).toISOString().slice(0, 19);
 }
 
 const DURATION = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;

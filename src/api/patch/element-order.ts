@@ -5,12 +5,17 @@ import type { JsonValue } from '../json.ts';
 
 type Identity = (item: JsonValue | undefined) => JsonValue | undefined;
 
-/** Positions of a list's elements by identity. */
-function positions(
+/** Where each identity first stands in `list`. */
+export function positions(
   list: readonly JsonValue[],
   identity: Identity,
-): ReadonlyMap<JsonValue | undefined, number> {
-  return new Map(list.map((item, index) => [identity(item), index]));
+): Map<JsonValue | undefined, number> {
+  const places = new Map<JsonValue | undefined, number>();
+  list.forEach((item, index) => {
+    const key = identity(item);
+    if (!places.has(key)) places.set(key, index);
+  });
+  return places;
 }
 
 export function mergeOrder(

@@ -3,7 +3,7 @@
 import { getOwn, isJsonObject, type JsonObject, type JsonValue, setOwn } from '../json.ts';
 import { type FieldSchema, findType, type TypeRef } from '../schema.ts';
 import { badRequest } from '../status.ts';
-import { mergeOrder } from './element-order.ts';
+import { mergeOrder, positions } from './element-order.ts';
 
 const PATCH = '$patch';
 const RETAIN_KEYS = '$retainKeys';
@@ -166,7 +166,7 @@ function mergeByKey(
 ): readonly JsonValue[] {
   const identity = identityOf(mergeKey);
   const merged: (JsonValue | undefined)[] = [...current];
-  const places = new Map(current.map((item, index) => [identity(item), index]));
+  const places = positions(current, identity);
   const kept: JsonValue[] = [];
   for (const item of change) {
     const element = keyedElement(item, mergeKey);
