@@ -34,8 +34,16 @@ export async function openCredentials(
     serverToAgent,
     async writeKubeconfigs(origin) {
       await Promise.all([
-        writeKubeconfig(deps.files, layout.kubeconfig, { server: origin, identity: admin, user: 'holdfast-admin' }),
-        writeKubeconfig(deps.files, layout.nodeKubeconfig, { server: origin, identity: node, user: nodeName }),
+        writeKubeconfig(deps.files, layout.kubeconfig, {
+          server: origin,
+          identity: admin,
+          user: 'holdfast-admin',
+        }),
+        writeKubeconfig(deps.files, layout.nodeKubeconfig, {
+          server: origin,
+          identity: node,
+          user: nodeName,
+        }),
       ]);
     },
   };

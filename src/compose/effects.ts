@@ -5,6 +5,7 @@ import type { Random } from '#base/random.ts';
 import type { Files } from '#files/files.ts';
 import type { Daemons } from '#host/daemons.ts';
 import type { Host } from '#host/host.ts';
+import type { Keys } from '#pki/keys.ts';
 import type { Store } from '#store/store.ts';
 import type { GrpcTransport } from '#transport/grpc.ts';
 import type { HttpTransport } from '#transport/http.ts';
@@ -18,13 +19,20 @@ export interface Effects {
   readonly grpc: GrpcTransport;
 }
 
+export interface StoreOptions {
+  readonly held: Disposable;
+  /** A commit failed: the process must stop. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /** What the control plane has beyond that. */
 export interface ControlPlaneEffects extends Effects {
   readonly http: HttpTransport;
-  /** Opens the embedded store in a directory. `onFailure`: a commit failed, the process must stop. */
-  openStore(path: string, onFailure: (error: unknown) => void): Promise<Store>;
+  /** Opens the embedded store in a directory. `held`: the lock on the data directory. */
+  openStore(path: string, options: StoreOptions): Promise<Store>;
   /** Names and addresses this machine's certificate must carry. */
   readonly hostName: string;
+  readonly keys: Keys;
 }
 
 /** What a process on the node has beyond Effects. Native code is loaded only there. */

@@ -1,0 +1,98 @@
+// `holdfast up`: everything on one machine, in the foreground.
+import type { CliEffects } from '#compose/cli-effects.ts';
+import { startControlPlane } from '#compose/control-plane.ts';
+import { checkSocketPaths, layoutOf } from '#compose/layout.ts';
+import { superviseNode } from '#compose/node-processes.ts';
+import { messageOf } from '#base/errors.ts';
+import { CommandError, EXIT } from './exit-codes.ts';
+import { requireRoot } from './require-root.ts';
+
+export interface UpOptions {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly host: string;
+  readonly nodeName: string;
+  readonly kubeletRootDir?: string;
+  readonly containerRuntimeEndpoint?: string;
+  readonly driver: readonly string[];
+}
+
+/** Runs until Ctrl-C. Returns the exit code. */
+export async function runUp(effects: CliEffects, options: UpOptions): Promise<number> {
+  requireRoot(effects, 'start a node');
+  const dataDir = effects.absolute(options.dataDir);
+  const layout = layoutOf(
+    dataDir,
+    options.kubeletRootDir === undefined ? {} : { kubeletRoot: effects.absolute(options.kubeletRootDir) },
+  );
+  const tooLong = checkSocketPaths(layout);
+  if (tooLong !== undefined) throw new CommandError(EXIT.usage, tooLong);
+  for (const directory of [layout.dataDir, layout.logs, layout.runDir])
+    await effects.files.makeDirectory(directory);
+  using lock = await effects.files.lock(layout.lock);
+  if (lock === undefined) throw await inUse(effects, layout.lock, dataDir);
+  const stop = new AbortController();
+  effects.interrupted.addEventListener('abort', () => stop.abort(), { once: true });
+  const { control, supervisor } = await effects.controlPlane(`${layout.logs}/control-plane.log`);
+  // The node's processes need no API to start: they come up beside it.
+  const node = superviseNode(
+    { ...control, ...supervisor },
+    { layout, nodeName: options.nodeName, runtimeEndpoint: options.containerRuntimeEndpoint },
+    stop.signal,
+  );
+  let failure: unknown;
+  try {
+    const plane = await startControlPlane(
+      control,
+      {
+        layout,
+        host: options.host,
+        port: options.port,
+        nodeName: options.nodeName,
+        driverSockets: [layout.diskControllerSocket, ...options.driver],
+      },
+      {
+        held: lock,
+        onFailure: (error) => {
+          failure = error;
+          stop.abort();
+        },
+      },
+    );
+    await effects.files.write(`${layout.runDir}/ready`, new TextEncoder().encode(plane.origin));
+    effects.terminal.write(welcome(plane.origin, layout.kubeconfig, options.nodeName));
+    await plane.run(stop.signal);
+  } finally {
+    stop.abort();
+    await effects.files.remove(`${layout.runDir}/ready`);
+    await node;
+  }
+  if (failure !== undefined) {
+    throw new CommandError(
+      EXIT.failed,
+      `The store in "${layout.store}" cannot be written: ${messageOf(failure)}`,
+    );
+  }
+  effects.terminal.write(
+    'Stopped. Running containers and their mounts were left as they are; "holdfast up" takes them up again.\n',
+  );
+  return EXIT.done;
+}
+
+async function inUse(effects: CliEffects, lock: string, dataDir: string): Promise<CommandError> {
+  const bytes = await effects.files.read(lock);
+  const owner = new TextDecoder().decode(bytes ?? new Uint8Array()).trim();
+  return new CommandError(
+    EXIT.inUse,
+    `Cannot use the data directory "${dataDir}": process ${owner === '' ? '?' : owner} is using it: ` +
+      'stop that Holdfast first, or choose another --data-dir',
+  );
+}
+
+function welcome(origin: string, kubeconfig: string, nodeName: string): string {
+  return (
+    `Holdfast serves the Kubernetes API at ${origin}, with node "${nodeName}".\n\n` +
+    `  export KUBECONFIG=${kubeconfig}\n  kubectl apply -f examples/quickstart.yaml\n  kubectl get pods,pvc,pv\n\n` +
+    'Ctrl-C stops it.\n'
+  );
+}

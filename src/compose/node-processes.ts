@@ -1,0 +1,115 @@
+// The processes of the machine's one node: the sandbox runtime (unless another CRI socket is given), the disk driver's
+// two services, and the agent.
+import type { SupervisorEffects } from './effects.ts';
+import { DISK_DRIVER, type Layout } from './layout.ts';
+import { supervise, type Supervised, type SupervisorDeps } from './supervise.ts';
+import { connectRuntime } from '#runtime/cri-client.ts';
+import type { Files } from '#files/files.ts';
+import type { GrpcTransport } from '#transport/grpc.ts';
+
+export interface NodeProcessesDeps extends SupervisorDeps, SupervisorEffects {
+  readonly files: Files;
+  readonly grpc: GrpcTransport;
+}
+
+export interface NodeProcessesOptions {
+  readonly layout: Layout;
+  readonly nodeName: string;
+  /** A CRI socket of a runtime that runs already (containerd); undefined: our sandbox. */
+  readonly runtimeEndpoint: string | undefined;
+}
+
+/** Keeps the node's processes running until `signal` aborts; resolves when all that must end have ended. */
+export async function superviseNode(
+  deps: NodeProcessesDeps,
+  options: NodeProcessesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = specs(deps, options);
+  await Promise.all(all.map((spec) => supervise(deps, spec, signal)));
+}
+
+function specs(
+  deps: NodeProcessesDeps,
+  { layout, nodeName, runtimeEndpoint }: NodeProcessesOptions,
+): readonly Supervised[] {
+  const spec = (
+    name: Parameters<SupervisorEffects['bundle']>[0],
+    args: readonly string[],
+    more: Partial<Supervised> = {},
+  ): Supervised => {
+    const bundle = deps.bundle(name);
+    return {
+      name,
+      program: bundle.program,
+      args: [...bundle.args, ...args],
+      logFile: `${layout.logs}/${name}.log`,
+      stopWithinMs: 10_000,
+      mayStay: false,
+      ...more,
+    };
+  };
+  const sandbox = spec(
+    'sandbox',
+    [
+      '--socket',
+      layout.criSocket,
+      '--state',
+      layout.sandboxState,
+      '--hide',
+      layout.dataDir,
+      '--hide',
+      layout.kubeletRoot,
+      '--hide',
+      layout.runDir,
+    ],
+    { mayStay: true, stopWithinMs: 3_000, isServed: () => answers(deps, layout.criSocket) },
+  );
+  return [
+    ...(runtimeEndpoint === undefined ? [sandbox] : []),
+    spec('disk-controller', [
+      '--socket',
+      layout.diskControllerSocket,
+      '--pool',
+      layout.diskPool,
+      '--node-name',
+      nodeName,
+    ]),
+    spec('disk-node', [
+      '--socket',
+      layout.diskNodeSocket,
+      '--registration-socket',
+      layout.diskRegistrationSocket,
+      '--pool',
+      layout.diskPool,
+      '--node-name',
+      nodeName,
+      '--driver-name',
+      DISK_DRIVER,
+    ]),
+    spec('agent', [
+      '--kubeconfig',
+      layout.nodeKubeconfig,
+      '--node-name',
+      nodeName,
+      '--kubelet-root-dir',
+      layout.kubeletRoot,
+      '--pod-logs',
+      layout.podLogs,
+      '--container-runtime-endpoint',
+      runtimeEndpoint ?? layout.criSocket,
+    ]),
+  ];
+}
+
+/** True when a runtime answers on the socket: one that an earlier Holdfast left with its containers. */
+async function answers(deps: NodeProcessesDeps, socket: string): Promise<boolean> {
+  if (!(await deps.files.exists(socket))) return false;
+  await using runtime = connectRuntime(deps.grpc, socket);
+  try {
+    await runtime.runtime.version({}, { timeoutMs: 1_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
