@@ -90,6 +90,16 @@ export class VolumeWorld {
     for (const record of records.stages()) this.#queue.enqueue(record.key);
   }
 
+  /** Looks at the volumes of one pod, and tells the Node what is in use. */
+  lookAgainAt(podUid: string): void {
+    const { desired, records, inUseChanged } = this.#deps;
+    inUseChanged();
+    for (const mount of desired.mountsOf(podUid)) this.#queue.enqueue(keyOfMount(mount));
+    for (const record of records.publishes()) {
+      if (record.podUid === podUid) this.#queue.enqueue(record.csi?.volume ?? record.key);
+    }
+  }
+
   /** Every attachable volume that is wanted here or may be in use here (AGT5, AGT13). */
   volumesInUse(): readonly string[] {
     const { desired, records } = this.#deps;

@@ -1,0 +1,114 @@
+// Starting one container run: its image, environment, mounts, then create and start. A failure becomes the waiting
+// reason that `kubectl get pod` shows, as the kubelet names it.
+import type { Container, Pod } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { configMaps, secrets } from '#api/resources.ts';
+import { messageOf } from '#base/errors.ts';
+import type { ApiClient } from '#client/api-client.ts';
+import { ApiError } from '#client/api-error.ts';
+import type { EventRecorder } from '#client/events.ts';
+import type { PodRuntimeClient } from '../runtime/pod-runtime.ts';
+import { configMapKeys, secretKeys } from '../world/object-keys.ts';
+import { containerConfig, sandboxConfig } from './container-config.ts';
+import { containerDevices, containerMounts, type MountsDeps } from './container-mounts.ts';
+import { ContainerConfigError, environmentOf, type KeyReader } from './environment.ts';
+import type { SandboxRun } from './runtime-state.ts';
+import type { Waiting } from './status.ts';
+
+export interface ContainerStartDeps extends MountsDeps {
+  readonly api: ApiClient;
+  readonly events: EventRecorder;
+  readonly runtime: PodRuntimeClient;
+  readonly logsRoot: string;
+  readonly hostIp: string;
+}
+
+export interface StartRequest {
+  readonly pod: Stored<Pod>;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly sandbox: SandboxRun;
+  readonly volumes: ReadonlyMap<string, string>;
+}
+
+/** A container that could not be started; `waiting` is what its status says. */
+export class ContainerStartError extends Error {
+  override readonly name = 'ContainerStartError';
+  readonly waiting: Waiting;
+  constructor(reason: string, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.waiting = { reason, message: messageOf(cause) };
+  }
+}
+
+async function named<T>(reason: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    // An API server that is away is no property of the container.
+    if (error instanceof ApiError || error instanceof ContainerStartError) throw error;
+    throw new ContainerStartError(
+      error instanceof ContainerConfigError ? 'CreateContainerConfigError' : reason,
+      error,
+    );
+  }
+}
+
+export async function startContainer(deps: ContainerStartDeps, request: StartRequest): Promise<void> {
+  const { events, runtime, logsRoot } = deps;
+  const { pod, container, sandbox } = request;
+  const imageRef = await ensureImage(deps, request);
+  const sandboxOptions = sandboxConfig(pod, { attempt: sandbox.attempt, logsRoot });
+  const id = await named('CreateContainerError', async () => {
+    const config = await configOf(deps, request, imageRef);
+    return runtime.createContainer(sandbox.id, config, sandboxOptions);
+  });
+  events.record(pod, {
+    type: 'Normal',
+    reason: 'Created',
+    message: `Container created: ${container.name}`,
+  });
+  await named('RunContainerError', () => runtime.startContainer(id));
+  events.record(pod, { type: 'Normal', reason: 'Started', message: `Container started: ${container.name}` });
+}
+
+async function configOf(
+  deps: ContainerStartDeps,
+  request: StartRequest,
+  imageRef: string,
+): Promise<ReturnType<typeof containerConfig>> {
+  const { pod, container, attempt, sandbox, volumes } = request;
+  const podIp = sandbox.ip === '' && pod.spec?.hostNetwork === true ? deps.hostIp : sandbox.ip;
+  const readKeys = keyReader(deps.api, pod.metadata.namespace ?? '');
+  const environment = await environmentOf({ pod, container, podIp, hostIp: deps.hostIp, readKeys });
+  const input = { pod, container, attempt, volumes, environment };
+  const mounts = await containerMounts(deps, input);
+  return containerConfig({ ...input, imageRef, mounts, devices: containerDevices(input) });
+}
+
+function keyReader(api: ApiClient, namespace: string): KeyReader {
+  return async (kind, name) => {
+    if (kind === 'ConfigMap') {
+      const found = await api.find(configMaps, { namespace, name });
+      return found && configMapKeys(found);
+    }
+    const found = await api.find(secrets, { namespace, name });
+    return found && secretKeys(found);
+  };
+}
+
+/** The image as the runtime calls it, pulled when the policy says so. */
+async function ensureImage(deps: ContainerStartDeps, { pod, container }: StartRequest): Promise<string> {
+  const { runtime, events } = deps;
+  const { image = '', imagePullPolicy: policy = 'IfNotPresent' } = container;
+  const present =
+    policy === 'Always' ? undefined : await named('ImageInspectError', () => runtime.findImage(image));
+  if (present !== undefined) return present === '' ? image : present;
+  if (policy === 'Never') {
+    const message = `Container image "${image}" is not present with pull policy of Never`;
+    throw new ContainerStartError('ErrImageNeverPull', new Error(message));
+  }
+  const pulled = await named('ErrImagePull', () => runtime.pullImage(image));
+  events.record(pod, { type: 'Normal', reason: 'Pulled', message: `Successfully pulled image "${image}"` });
+  return pulled === '' ? image : pulled;
+}

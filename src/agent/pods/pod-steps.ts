@@ -1,0 +1,149 @@
+// Carries out one step of a pod. No policy: decide.ts has chosen.
+import { pods } from '#api/resources.ts';
+import { assertNever } from '#base/assert.ts';
+import { hasReason } from '#client/api-error.ts';
+import type { Outcome } from '#client/outcome.ts';
+import { podLogDirectory } from '../paths.ts';
+import { identityOfPod, sandboxConfig } from './container-config.ts';
+import { ContainerStartError, startContainer } from './container-start.ts';
+import type { PodStep, PodView } from './decide.ts';
+import { removePodDirectories } from './pod-directory.ts';
+import type { PodMemory } from './pod-memory.ts';
+import type { PodWorkersDeps } from './pod-workers-deps.ts';
+import { latestRun } from './runtime-state.ts';
+import { releaseSubPaths } from './sub-path.ts';
+
+export interface StepInput {
+  readonly uid: string;
+  readonly memory: PodMemory;
+  readonly view: PodView;
+  readonly step: PodStep;
+}
+
+/** `done`: look again; `finished`: nothing of the pod is left; an Outcome: the step did not succeed. */
+export type StepResult = 'done' | 'finished' | Outcome;
+
+export async function performStep(deps: PodWorkersDeps, input: StepInput): Promise<StepResult> {
+  const { uid, memory, view, step } = input;
+  const { runtime } = deps;
+  switch (step.kind) {
+    case 'run-sandbox':
+      return runSandbox(deps, memory, step.attempt);
+    case 'stop-sandbox':
+      await runtime.stopSandbox(step.id);
+      return 'done';
+    case 'start-container':
+      return start(deps, input, step);
+    case 'remove-container':
+      await runtime.removeContainer(step.id);
+      return 'done';
+    case 'stop-containers':
+      await stopContainers(deps, memory, step);
+      return 'done';
+    case 'release-volumes':
+      await releaseSubPaths(deps, deps.paths.pod(uid));
+      deps.desired.release(uid);
+      deps.volumes.lookAgainAt(uid);
+      return 'done';
+    case 'remove-runtime':
+      await runtime.removePod(view.runtime);
+      return 'done';
+    case 'finalize':
+      return finalize(deps, uid, memory);
+    case 'settled':
+    case 'wait':
+    case 'wait-until':
+      return 'done';
+    default:
+      return assertNever(step);
+  }
+}
+
+async function runSandbox(deps: PodWorkersDeps, memory: PodMemory, attempt: number): Promise<StepResult> {
+  const { pod } = memory;
+  if (pod === undefined) return 'done';
+  try {
+    await deps.runtime.runSandbox(sandboxConfig(pod, { attempt, logsRoot: deps.logsRoot }));
+    return 'done';
+  } catch (error) {
+    const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;
+    deps.events.record(pod, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });
+    return { kind: 'failed', error };
+  }
+}
+
+async function stopContainers(
+  deps: PodWorkersDeps,
+  { pod }: PodMemory,
+  step: Extract<PodStep, { kind: 'stop-containers' }>,
+): Promise<void> {
+  if (pod !== undefined) {
+    for (const name of new Set(pod.spec?.containers.map((one) => one.name))) {
+      deps.events.record(pod, { type: 'Normal', reason: 'Killing', message: `Stopping container ${name}` });
+    }
+  }
+  await Promise.all(step.ids.map((id) => deps.runtime.stopContainer(id, step.graceSeconds)));
+}
+
+/** Failed starts: 1 s doubling to 5 min, reset by a success. */
+const START_FIRST_MS = 1000;
+const START_MAX_MS = 300_000;
+
+async function start(
+  deps: PodWorkersDeps,
+  { uid, memory, view }: StepInput,
+  step: Extract<PodStep, { kind: 'start-container' }>,
+): Promise<StepResult> {
+  const { pod } = memory;
+  const all = [...(pod?.spec?.initContainers ?? []), ...(pod?.spec?.containers ?? [])];
+  const container = all.find(({ name }) => name === step.name);
+  if (pod === undefined || container === undefined) return 'done';
+  const failures = memory.startFailures.get(step.name);
+  const now = deps.clock.elapsed();
+  if (failures !== undefined && failures.retryAt > now) {
+    return { kind: 'blocked', because: 'start back-off', retryAfterMs: failures.retryAt - now };
+  }
+  const { ready: volumes } = await deps.volumes.podVolumes(uid);
+  try {
+    await startContainer(deps, { pod, container, attempt: step.attempt, sandbox: step.sandbox, volumes });
+  } catch (error) {
+    if (!(error instanceof ContainerStartError)) throw error;
+    return startFailed(deps, { memory, name: step.name, error });
+  }
+  const ended = latestRun(view.runtime, step.name);
+  if (ended !== undefined) memory.backoff.restarted(step.name, ended.finishedAt);
+  memory.startFailures.delete(step.name);
+  memory.waiting.delete(step.name);
+  return 'done';
+}
+
+function startFailed(
+  deps: PodWorkersDeps,
+  failed: { readonly memory: PodMemory; readonly name: string; readonly error: ContainerStartError },
+): Outcome {
+  const { memory, name, error } = failed;
+  const count = (memory.startFailures.get(name)?.count ?? 0) + 1;
+  const retryAfterMs = Math.min(START_MAX_MS, START_FIRST_MS * 2 ** (count - 1));
+  memory.startFailures.set(name, { count, retryAt: deps.clock.elapsed() + retryAfterMs });
+  memory.waiting.set(name, error.waiting);
+  if (memory.pod !== undefined) {
+    deps.events.record(memory.pod, { type: 'Warning', reason: 'Failed', message: `Error: ${error.message}` });
+  }
+  return { kind: 'blocked', because: error.waiting.reason, retryAfterMs };
+}
+
+/** The last step: the pod's own directories, then the object, with its UID. */
+async function finalize(deps: PodWorkersDeps, uid: string, memory: PodMemory): Promise<StepResult> {
+  const { pod } = memory;
+  const logs = pod === undefined ? undefined : podLogDirectory(deps.logsRoot, identityOfPod(pod));
+  await removePodDirectories(deps, { pod: deps.paths.pod(uid), logs });
+  if (pod === undefined || memory.isGone) return 'finished';
+  const { namespace = '', name } = pod.metadata;
+  try {
+    const options = { preconditions: { uid }, gracePeriodSeconds: 0 };
+    await deps.api.delete(pods, { namespace, name }, options);
+  } catch (error) {
+    if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+  }
+  return 'finished';
+}

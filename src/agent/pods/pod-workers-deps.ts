@@ -1,0 +1,26 @@
+// What pod workers are made from.
+import type { Pod } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import type { Clock } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { DesiredWorld } from '../world/desired-world.ts';
+import type { RecordStore } from '../world/record-store.ts';
+import type { UnresolvedVolume } from '../world/resolve.ts';
+import type { PendingVolume, VolumeWorld } from '../world/volume-world.ts';
+import type { ContainerStartDeps } from './container-start.ts';
+
+export interface PodWorkersDeps extends ContainerStartDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly desired: DesiredWorld;
+  readonly volumes: Pick<VolumeWorld, 'podVolumes' | 'isClear' | 'lookAgainAt'>;
+  readonly records: RecordStore;
+  /** The scheme of container ids. */
+  readonly runtimeName: string;
+  /** The pod of this UID in the informer's cache, when it is bound to this node. */
+  readonly cached: (uid: string) => Stored<Pod> | undefined;
+  readonly tellVolumes: (
+    pod: Stored<Pod>,
+    state: { readonly unresolved: readonly UnresolvedVolume[]; readonly pending: readonly PendingVolume[] },
+  ) => void;
+}
