@@ -1,0 +1,237 @@
+// From a CRI container config to what is run: which command, environment and user, and everything the sandbox cannot
+// do said before anything is started. Pure. Rules SBX1 to SBX9.
+import { GrpcError } from '#transport/grpc.ts';
+import type {
+  ContainerConfig,
+  LinuxContainerSecurityContext,
+  NamespaceOption,
+  PodSandboxConfig,
+} from '../generated/cri.ts';
+import type { Command, UserIdentity } from './processes.ts';
+import type { ContainerPlan } from './records.ts';
+
+/** A user of the machine, as /etc/passwd has it. */
+export interface KnownUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+export interface PlanInput {
+  readonly config: ContainerConfig;
+  readonly hostname: string;
+  readonly lookUpUser: (nameOrUid: string) => KnownUser | undefined;
+}
+
+/** Marks a container's init on its command line; the container's id follows. */
+export const CONTAINER_MARK = 'holdfast-container';
+export const POD_MARK = 'holdfast-pod';
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+// The highest id the kernel takes; the one above means "unchanged".
+const MAX_ID = 0xfffffffe;
+
+// Runs the user's command as a child with the container's own streams, keeps pipes 3 (life) and 4 (control) for
+// itself, ends whatever is left in the container, says how the command ended, and waits until that has been taken
+// down: the log's last bytes live in pipes that only this process holds. The subshell's exec never runs a shell
+// built-in of the same name.
+const INIT = `[ $$ = 1 ] || exit 125
+shift
+exec 6>&2 2>/dev/null
+(exec "$@" 2>&6 3>&- 4>&- 5>&- 6>&-)
+code=$?
+kill -KILL -1
+read -r uptime rest </proc/uptime
+echo "exited $code $uptime" >&3
+read -r line <&4
+exit "$code"`;
+
+// Reaps what is left behind in the pod's process namespace and otherwise sleeps.
+const POD_INIT = 'while :; do sleep 86400 & wait; done';
+
+/** Plans a container, or throws INVALID_ARGUMENT that says what cannot be had here and what would. */
+export function planContainer({ config, hostname, lookUpUser }: PlanInput): ContainerPlan {
+  const name = config.metadata?.name ?? '';
+  const security = config.linux?.securityContext ?? undefined;
+  refuseUnsupported(name, config, security);
+  const argv = [...config.command, ...config.args];
+  const known = knownUser(security, lookUpUser);
+  const user = userIdentity(name, security, known);
+  const workingDir = absolutePath(name, 'workingDir', config.workingDir === '' ? '/' : config.workingDir);
+  const env = environment(name, config, { HOSTNAME: hostname, HOME: known?.home ?? '/' });
+  return {
+    command: { argv: withOddNames(argv, env), env: plainNames(env), workingDir, user },
+    user,
+    mounts: config.mounts.map((mount) => ({
+      ...mount,
+      containerPath: absolutePath(name, 'mount path', mount.containerPath),
+    })),
+    devices: config.devices,
+    maskedPaths: security?.maskedPaths ?? [],
+    readonlyPaths: security?.readonlyPaths ?? [],
+    readonlyRootfs: security?.readonlyRootfs ?? false,
+    tty: config.tty,
+    stdin: config.stdin,
+    stopSignal: config.stopSignal,
+  };
+}
+
+/** The first process of a container, which runs `plan.command`. */
+export function initCommand(id: string, plan: ContainerPlan): Command {
+  return {
+    ...plan.command,
+    argv: ['/bin/sh', '-c', INIT, CONTAINER_MARK, id, ...plan.command.argv],
+  };
+}
+
+/** The process that holds a pod's namespaces. An id of nobody's: nothing in a container may look into it. */
+export function podCommand(id: string): Command {
+  return {
+    argv: ['/bin/sh', '-c', POD_INIT, POD_MARK, id],
+    env: {},
+    workingDir: '/',
+    user: { uid: 65534, gid: 65534, groups: [] },
+  };
+}
+
+/** Refuses a pod that asks for namespaces of the machine which the sandbox never gives. */
+export function checkPod(config: PodSandboxConfig): void {
+  const security = config.linux?.securityContext ?? undefined;
+  const name = config.metadata?.name ?? '';
+  if (security?.privileged === true)
+    refuse(`pod "${name}"`, 'privileged is not possible here', 'a real runtime');
+  checkNamespaces(`pod "${name}"`, security?.namespaceOptions ?? undefined);
+  if (Object.keys(config.linux?.sysctls ?? {}).length > 0) {
+    refuse(`pod "${name}"`, 'sysctls are not set here', 'a pod without them');
+  }
+}
+
+function refuseUnsupported(
+  name: string,
+  config: ContainerConfig,
+  security: LinuxContainerSecurityContext | undefined,
+): void {
+  const what = `container "${name}"`;
+  if (config.command.length + config.args.length === 0) {
+    const image = config.image?.image ?? '';
+    throw new GrpcError(
+      'INVALID_ARGUMENT',
+      `Cannot create ${what}: it gives no command, so the image "${image}" would have to be used: ` +
+        `the sandbox runs commands on the machine's own root file system; give command, or use containerd`,
+    );
+  }
+  if (security?.privileged === true) refuse(what, 'privileged is not possible here', 'a real runtime');
+  const added = [
+    ...(security?.capabilities?.addCapabilities ?? []),
+    ...(security?.capabilities?.addAmbientCapabilities ?? []),
+  ];
+  if (added.length > 0) {
+    refuse(what, `all capabilities are dropped, also ${added.join(', ')}`, 'a container without added ones');
+  }
+  checkNamespaces(what, security?.namespaceOptions ?? undefined);
+  for (const mount of config.mounts) {
+    if (mount.propagation === 'PROPAGATION_BIDIRECTIONAL') {
+      refuse(what, `mount "${mount.containerPath}" is bidirectional`, 'HostToContainer or None');
+    }
+    if (mount.image !== null && mount.image !== undefined) {
+      refuse(what, `mount "${mount.containerPath}" is an image volume`, 'containerd');
+    }
+  }
+  for (const device of config.devices) {
+    if (!device.permissions.includes('w')) {
+      refuse(what, `device "${device.containerPath}" cannot be given read-only here`, 'a writable one');
+    }
+  }
+}
+
+function checkNamespaces(what: string, options: NamespaceOption | undefined): void {
+  for (const kind of ['pid', 'ipc'] as const) {
+    const mode = options?.[kind];
+    if (mode === 'NODE' || mode === 'TARGET') {
+      refuse(what, `${kind} namespace mode ${mode} is not possible here`, 'POD or CONTAINER');
+    }
+  }
+  if ((options?.usernsOptions?.mode ?? 'NODE') !== 'NODE') {
+    refuse(what, 'user namespaces are not possible here', 'hostUsers');
+  }
+}
+
+function refuse(what: string, problem: string, remedy: string): never {
+  throw new GrpcError('INVALID_ARGUMENT', `Cannot run ${what} in the sandbox: ${problem}: use ${remedy}`);
+}
+
+function knownUser(
+  security: LinuxContainerSecurityContext | undefined,
+  lookUpUser: PlanInput['lookUpUser'],
+): KnownUser | undefined {
+  const name = security?.runAsUsername ?? '';
+  return lookUpUser(security?.runAsUser?.value ?? (name === '' ? '0' : name));
+}
+
+function userIdentity(
+  name: string,
+  security: LinuxContainerSecurityContext | undefined,
+  known: KnownUser | undefined,
+): UserIdentity {
+  const given = security?.runAsUser?.value;
+  const username = security?.runAsUsername ?? '';
+  if (given === undefined && username !== '' && known === undefined) {
+    refuse(`container "${name}"`, `user "${username}" is not in the machine's passwd`, 'a number');
+  }
+  const uid = given === undefined ? (known?.uid ?? 0) : id(name, 'runAsUser', given);
+  const group = security?.runAsGroup?.value;
+  const gid = group === undefined ? (known?.gid ?? 0) : id(name, 'runAsGroup', group);
+  const groups = (security?.supplementalGroups ?? []).map((value) => id(name, 'supplementalGroups', value));
+  return { uid, gid, groups };
+}
+
+function id(name: string, field: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > MAX_ID) {
+    refuse(`container "${name}"`, `${field} "${text}" is not an id`, `0 to ${MAX_ID}`);
+  }
+  return value;
+}
+
+function absolutePath(name: string, field: string, path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (!path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
+    refuse(
+      `container "${name}"`,
+      `${field} "${path}" is not an absolute path without ".."`,
+      'one like "/data"',
+    );
+  }
+  return `/${parts.join('/')}`;
+}
+
+function environment(
+  name: string,
+  config: ContainerConfig,
+  defaults: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const env: Record<string, string> = { PATH: DEFAULT_PATH, ...defaults };
+  if (config.tty) env['TERM'] = 'xterm';
+  for (const { key, value } of config.envs) {
+    const text = Buffer.from(value).toString();
+    if (key === '' || key.includes('=') || `${key}${text}`.includes('\0')) {
+      refuse(`container "${name}"`, `environment name "${key}" cannot be set`, 'a name without "="');
+    }
+    env[key] = text;
+  }
+  return env;
+}
+
+// A shell hands on only names that it could set itself; `env` sets the others (`my.name`).
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function plainNames(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => SHELL_NAME.test(name)));
+}
+
+function withOddNames(argv: readonly string[], env: Readonly<Record<string, string>>): readonly string[] {
+  const odd = Object.entries(env).filter(([name]) => !SHELL_NAME.test(name));
+  return odd.length === 0
+    ? argv
+    : ['/usr/bin/env', ...odd.map(([name, value]) => `${name}=${value}`), ...argv];
+}
