@@ -6,8 +6,8 @@ import { own } from './field.ts';
 /** `object` with `name` set to `value`, or without `name` when `value` is undefined. */
 export function withMember(object: JsonObject, name: string, value: JsonValue | undefined): JsonObject {
   if (own(object, name) === value) return object;
-  const { [name]: dropped, ...rest } = object;
-  return value === undefined ? rest : { ...rest, [name]: value };
+  if (value !== undefined) return { ...object, [name]: value };
+  return Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
 }
 
 /** `object` with each member of `defaults` that it lacks (absent or null). */

@@ -1,7 +1,8 @@
 // The columns of `kubectl get pods`, with the one-word status that kubectl derives from phase, conditions and
 // container states.
+import { humanDuration } from '../human-duration.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { ageOf, humanDuration } from './age.ts';
+import { ageOf } from './age.ts';
 import { cellText, column } from './define-kind.ts';
 import { type Field, rootOf } from './field.ts';
 

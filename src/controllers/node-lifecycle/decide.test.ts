@@ -102,7 +102,7 @@ test.each([
   expect(decideNode({ node, silentForMs }, now)).toMatchObject(step);
 });
 
-test('NLC4: any change of lease or heartbeat is a word; our own clock measures the silence', () => {
+test('NLC4: each change of lease or heartbeat is a word; our own clock measures the silence', () => {
   const lease = (renewTime: string) => ({ metadata: {}, spec: { renewTime } });
   const seen = new Observations();
   const age = (node: Node, renewTime: string, at: number) =>
