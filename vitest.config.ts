@@ -1,7 +1,11 @@
-// Projects by what a test needs: `unit` (pure and in-process, shared isolation), `mount` (real mounts and processes).
+// Projects by what a test needs: `unit` (pure and in-process, shared isolation), `mount` (real mounts and processes,
+// root), `interop` (stock tools built with Go).
 import { defineConfig } from 'vitest/config';
 
-const real = ['src/**/*.{mount,e2e,process}.test.ts'];
+const real = ['src/**/*.{mount,process,e2e}.test.ts'];
+const interop = ['src/**/*.interop.test.ts'];
+const serial = { pool: 'forks' as const, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -9,20 +13,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: real,
+          exclude: [...real, ...interop],
           isolate: false,
         },
       },
-      {
-        test: {
-          name: 'mount',
-          include: real,
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { test: { name: 'mount', include: real, ...serial } },
+      { test: { name: 'interop', include: interop, ...serial } },
     ],
   },
 });
