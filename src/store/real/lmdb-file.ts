@@ -25,7 +25,7 @@ type Table = Database<Buffer, Buffer>;
 
 const EMPTY: Meta = { format: FORMAT, revision: 1, compactedTo: 1 };
 const META_KEY = Buffer.from('meta');
-/** Address space, not memory or disk. */
+/** Address space, not memory or disk: the file grows with what is in it. */
 const MAP_BYTES = 16 * 1024 ** 3;
 /** Keeps each transaction modest: one that deletes a whole history would hold up every commit behind it. */
 const FORGET_AT_ONCE = 1000;
@@ -75,7 +75,7 @@ export class LmdbFile {
   async write(batches: readonly ChangeBatch[]): Promise<void> {
     const revision = batches.at(-1)?.revision;
     if (revision === undefined) return;
-    await this.#root.transaction(() => {
+    await this.#transaction(() => {
       for (const batch of batches) this.#writeBatch(batch);
       this.#writeMeta({ ...this.#stored, revision });
     });
@@ -83,13 +83,21 @@ export class LmdbFile {
 
   /** Forgets the changes before `compactedTo`. The mark comes first, so that a crash leaves only garbage behind it. */
   async forgetBefore(compactedTo: Revision): Promise<void> {
-    await this.#root.transaction(() => this.#writeMeta({ ...this.#stored, compactedTo }));
+    await this.#transaction(() => this.#writeMeta({ ...this.#stored, compactedTo }));
     let isMore = true;
-    while (isMore) isMore = await this.#root.transaction(() => this.#forgetSome(compactedTo));
+    while (isMore) isMore = await this.#transaction(() => this.#forgetSome(compactedTo));
   }
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+
+  async #transaction<R>(act: () => R): Promise<R> {
+    try {
+      return await this.#root.transaction(act);
+    } catch (error) {
+      throw await causeOf(error);
+    }
   }
 
   #writeBatch(batch: ChangeBatch): void {
@@ -119,5 +127,16 @@ export class LmdbFile {
     if (meta.format !== FORMAT) throw new StoreFormatError(this.#path, meta.format);
     this.#stored = meta;
     return meta;
+  }
+}
+
+/** lmdb rejects with a general message and hands over the system's own error in a promise beside it. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
   }
 }
