@@ -28,7 +28,7 @@ const binding = (node: string, uid = ''): JsonObject => ({
 describe('bodies', () => {
   test('SRV9: YAML is read, another type is 415, no JSON wanted is 406', async () => {
     const { call } = await testServer();
-    const yaml = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {a: b}\n';
+    const yaml = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text}\ndata: {a: b}\n';
     const asYaml = { headers: { 'content-type': 'application/yaml' } };
     expect((await call('POST', MAPS, yaml, asYaml)).json.data).toEqual({ a: 'b' });
     const asText = { headers: { 'content-type': 'text/plain' } };
