@@ -2,7 +2,9 @@
 // Unknown and duplicate fields are named (an error, a warning or nothing, as asked) and dropped; a wrong type is a
 // 400 with its path; null is absent; zeros that the type does not tell from absent are dropped.
 import { getOwn, isJsonObject, type JsonObject, type JsonValue, setOwn } from './json.ts';
-import { expectObject, parseBodyStrictly } from './parse-body.ts';
+import { boundBody, expectObject, mediaType, parseBodyStrictly } from './parse-body.ts';
+import { decodeProtobuf } from './protobuf/decode.ts';
+import { PROTOBUF_TYPE } from './protobuf/encode.ts';
 import { decodeScalar, jsonTypeOf, zeroOf } from './scalars.ts';
 import { type FieldSchema, type TypeRef, type TypeSchema, typeNamed } from './schema.ts';
 import { badRequest } from './status.ts';
@@ -32,6 +34,10 @@ export function decodeObject(
   bytes: Uint8Array,
   options: DecodeOptions & { readonly contentType: string },
 ): Decoded {
+  if (mediaType(options.contentType) === PROTOBUF_TYPE) {
+    boundBody(bytes);
+    return decodeValue(decodeProtobuf(bytes, options.typeName), options);
+  }
   const { value, duplicates } = parseBodyStrictly(bytes, options.contentType);
   return decodeValue(expectObject(value), options, duplicates);
 }

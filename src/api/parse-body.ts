@@ -31,8 +31,13 @@ export function parseBody(bytes: Uint8Array, contentType: string): JsonValue {
   return parseBodyStrictly(bytes, contentType).value;
 }
 
-export function parseBodyStrictly(bytes: Uint8Array, contentType: string): ParsedBody {
+/** Throws a 413 for a body that is too large. */
+export function boundBody(bytes: Uint8Array): void {
   if (bytes.byteLength > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
+}
+
+export function parseBodyStrictly(bytes: Uint8Array, contentType: string): ParsedBody {
+  boundBody(bytes);
   switch (mediaType(contentType)) {
     case '':
     case JSON_TYPE:

@@ -31,7 +31,7 @@ function memberType(type: TypeRef | undefined, key: string): TypeRef | undefined
 
 function mergeObject(original: JsonObject, patch: JsonObject, type: TypeRef | undefined): JsonObject {
   const directive = getOwn(patch, PATCH);
-  if (directive === 'replace') return withoutDirectives(patch, [PATCH]);
+  if (directive === 'replace') return plainMembers(patch);
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive);
   const merged: Members = { ...retained(original, patch) };
@@ -99,10 +99,10 @@ function mergeMember(
   if (change === null) return undefined;
   if (order !== undefined) return orderedList(original, current, patch, key, field);
   if (change === undefined) return current;
-  if (Array.isArray(change)) return mergeList(Array.isArray(current) ? current : [], change, field);
-  if (!isJsonObject(change)) return change;
-  if (field?.patch.includes('replace') === true) return withoutDirectives(change, [PATCH]);
-  return mergeObject(isJsonObject(current) ? current : {}, change, memberType(type, key));
+  if (Array.isArray(change) && Array.isArray(current)) return mergeList(current, change, field);
+  if (!isJsonObject(change) || !isJsonObject(current)) return plainValue(change);
+  if (field?.patch.includes('replace') === true) return plainValue(change);
+  return mergeObject(current, change, memberType(type, key));
 }
 
 function orderedList(
@@ -149,15 +149,6 @@ function elementType(type: TypeRef): TypeRef | undefined {
   return type.kind === 'list' ? type.of : undefined;
 }
 
-/** A list that replaces the old one: the element that only carries the directive goes. */
-function plainItems(items: readonly JsonValue[]): readonly JsonValue[] {
-  return items
-    .filter(
-      (item) => !(isJsonObject(item) && getOwn(item, PATCH) === 'replace' && Object.keys(item).length === 1),
-    )
-    .map((item) => (isJsonObject(item) ? withoutDirectives(item, [PATCH]) : item));
-}
-
 function mergeByKey(
   current: readonly JsonValue[],
   change: readonly JsonValue[],
@@ -168,13 +159,14 @@ function mergeByKey(
   const merged: (JsonValue | undefined)[] = [...current];
   const places = positions(current, identity);
   const kept: JsonValue[] = [];
-  for (const item of change) {
-    const element = keyedElement(item, mergeKey);
+  const elements = change.map((item) => keyedElement(item, mergeKey));
+  for (const element of elements.filter((item) => getOwn(item, PATCH) === 'delete')) {
+    const at = places.get(identity(element));
+    if (at !== undefined) merged[at] = undefined;
+    places.delete(identity(element));
+  }
+  for (const element of elements.filter((item) => getOwn(item, PATCH) !== 'delete')) {
     const at = places.get(identity(element)) ?? merged.length;
-    if (getOwn(element, PATCH) === 'delete') {
-      merged[at] = undefined;
-      continue;
-    }
     const old = merged[at];
     merged[at] = mergeObject(isJsonObject(old) ? old : {}, element, type);
     places.set(identity(element), at);
@@ -194,10 +186,32 @@ function keyedElement(item: JsonValue, mergeKey: string): JsonObject {
   return item;
 }
 
-/** A value that replaces: its own directive goes, and so do nulls, which would mean "remove" of nothing. */
-function withoutDirectives(object: JsonObject, directives: readonly string[]): JsonObject {
-  const entries = Object.entries(object).filter(
-    ([key, value]) => !directives.includes(key) && value !== null,
+/**
+ * A value that takes the place of another, or of nothing. As in Kubernetes: nulls go, and so does a whole object that
+ * carries `$patch`, because there is nothing that the directive could apply to.
+ */
+function plainValue(value: JsonValue): JsonValue | undefined {
+  if (Array.isArray(value)) return plainItems(value);
+  if (!isJsonObject(value)) return value;
+  return getOwn(value, PATCH) === undefined ? plainMembers(value) : undefined;
+}
+
+function plainItems(items: readonly JsonValue[]): readonly JsonValue[] {
+  return items.map(plainValue).filter((item) => item !== undefined);
+}
+
+function plainMembers(object: JsonObject): JsonObject {
+  const plain: Members = {};
+  for (const [key, value] of Object.entries(object)) {
+    if (value === undefined || value === null || isDirective(key)) continue;
+    const kept = plainValue(value);
+    if (kept !== undefined) setOwn(plain, key, kept);
+  }
+  return plain;
+}
+
+function isDirective(key: string): boolean {
+  return (
+    key === PATCH || key === RETAIN_KEYS || key.startsWith(DELETE_PRIMITIVES) || key.startsWith(ELEMENT_ORDER)
   );
-  return Object.fromEntries(entries);
 }
