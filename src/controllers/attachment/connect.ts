@@ -1,0 +1,93 @@
+// Connects informers to the attachment loop's keys: a pod, claim, volume or attachment wakes its volume and its node; a
+// node wakes its volumes only when what decides about them has changed.
+import type { Node } from '#api/generated/core-v1.ts';
+import { keyOf } from '#api/object.ts';
+import {
+  csiDrivers,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '#api/resources.ts';
+import type { InformerEvent } from '#client/informer.ts';
+import type { LoopDeps, Service } from '#client/loop.ts';
+import { runLoop } from '#client/run-loop.ts';
+import { attachmentReconcile } from './reconcile.ts';
+import {
+  ATTACHMENTS_BY_NODE,
+  ATTACHMENTS_BY_VOLUME,
+  attachmentIndexes,
+  podIndexes,
+  PODS_BY_CLAIM,
+  volumeIndexes,
+  volumesOfPod,
+} from './view.ts';
+
+export interface AttachmentOptions {
+  /** Keys in flight at once. */
+  readonly concurrency?: number;
+}
+
+/** The attachment loop: makes and deletes VolumeAttachments, and offers attached volumes to their nodes. */
+export function attachmentLoop(deps: LoopDeps, { concurrency = 64 }: AttachmentOptions = {}): Service {
+  const { informers } = deps;
+  const caches = {
+    pods: informers.informer(pods, podIndexes),
+    nodes: informers.informer(nodes),
+    claims: informers.informer(persistentVolumeClaims),
+    volumes: informers.informer(persistentVolumes, volumeIndexes),
+    drivers: informers.informer(csiDrivers),
+    attachments: informers.informer(volumeAttachments, attachmentIndexes),
+  };
+  const connect = (enqueue: (key: string) => void): (() => void)[] => {
+    const wakeVolume = (name: string | undefined): void => {
+      if (name === undefined || name === '') return;
+      enqueue(`volume/${name}`);
+      for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_VOLUME, name)) {
+        enqueue(`node/${spec.nodeName}`);
+      }
+    };
+    return [
+      caches.pods.subscribe(({ object }) => {
+        if ((object.spec?.nodeName ?? '') === '') return;
+        for (const volume of volumesOfPod(caches, object)) wakeVolume(volume);
+      }),
+      caches.claims.subscribe(({ object }) => {
+        const used = caches.pods.byIndex(PODS_BY_CLAIM, keyOf(object)).length > 0;
+        if (used) wakeVolume(object.spec?.volumeName);
+      }),
+      caches.volumes.subscribe(({ object }) => wakeVolume(object.metadata.name)),
+      caches.attachments.subscribe(({ object }) => {
+        wakeVolume(object.spec.source.persistentVolumeName);
+        enqueue(`node/${object.spec.nodeName}`);
+      }),
+      caches.nodes.subscribe((event) => {
+        const { name } = event.object.metadata;
+        if (!concernsVolumes(event)) return;
+        enqueue(`node/${name}`);
+        for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_NODE, name)) {
+          wakeVolume(spec.source.persistentVolumeName);
+        }
+        // A node that appears may be wanted by volumes that wait for it.
+        if (event.kind === 'added')
+          for (const { metadata } of caches.volumes.list()) wakeVolume(metadata.name);
+      }),
+      caches.drivers.subscribe(() => {
+        for (const { metadata } of caches.volumes.list()) wakeVolume(metadata.name);
+      }),
+    ];
+  };
+  const reconcile = attachmentReconcile(deps, caches);
+  return runLoop(deps, { name: 'attachment', concurrency, reconcile, connect });
+}
+
+/** True when the event changes what decides about attachments; heartbeats do not (ATT30). */
+function concernsVolumes(event: InformerEvent<Node>): boolean {
+  return event.kind !== 'updated' || whatCounts(event.object) !== whatCounts(event.previous);
+}
+
+function whatCounts({ spec, status }: Node): string {
+  const { volumesInUse, volumesAttached, nodeInfo } = status ?? {};
+  return JSON.stringify([volumesInUse, volumesAttached, nodeInfo?.bootID, spec?.taints]);
+}

@@ -1,0 +1,114 @@
+// The next step for one volume, and for the list of attached volumes in one node's status. Pure; rules of SPEC.md.
+//
+//   wanted ─▶ VolumeAttachment made ─▶ attached (by the driver's attacher) ─▶ offered in node.status.volumesAttached
+//   unwanted and not in use ─▶ taken from volumesAttached ─▶ proof by live reads ─▶ VolumeAttachment deleted ─▶ gone
+//
+// An attachment that exists counts as attached, whatever its status says: a call without an answer may have happened.
+// No rule here knows the time: no timer is a proof.
+import type { Node, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
+import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
+import type { Stored } from '#api/object.ts';
+import { mayAttachToManyNodes } from '#rules/access-modes.ts';
+import { podLabel } from '#rules/pod-state.ts';
+import { detachReason, hasRebooted, lists } from '#rules/proofs.ts';
+import type { NodeView, Place, VolumeView } from './view.ts';
+
+/** What a pod's user is told. */
+export interface PodNews {
+  readonly pod: Stored<Pod>;
+  readonly message: string;
+}
+
+export type VolumeStep =
+  | { readonly kind: 'attach'; readonly volume: Stored<PersistentVolume>; readonly nodeName: string }
+  /** Asks for a proof and, with it, deletes the attachment. */
+  | { readonly kind: 'detach'; readonly attachment: Stored<VolumeAttachment> }
+  /** The node wants the volume again after a reboot: the attachment now belongs to that boot. */
+  | {
+      readonly kind: 'record-boot';
+      readonly attachment: Stored<VolumeAttachment>;
+      readonly node: Stored<Node>;
+    }
+  | { readonly kind: 'rest'; readonly because: string; readonly news: readonly PodNews[] };
+
+/** Decides the next step for one volume on all its nodes: detach before attach. */
+export function decideVolume({ volume, places }: VolumeView): VolumeStep {
+  for (const place of places) {
+    const step = stepOfAttached(place);
+    if (step !== undefined) return step;
+  }
+  if (volume === undefined) return { kind: 'rest', because: 'the volume has no object', news: [] }; // ATT17
+  const wanting = places.filter(({ pods, attachment }) => pods.length > 0 && attachment === undefined);
+  const open = wanting.filter((place) => inTheWay(volume, place, places).length === 0);
+  const next = oldest(open.filter(({ node }) => node !== undefined));
+  if (next !== undefined) return { kind: 'attach', volume, nodeName: next.nodeName }; // ATT1
+  const refused = wanting.filter((place) => !open.includes(place));
+  const news = refused.flatMap((place) => newsOf(volume, place, inTheWay(volume, place, places))); // ATT6
+  const because = news[0]?.message ?? 'every node has what it wants, or still uses what it has';
+  return { kind: 'rest', because, news };
+}
+
+function stepOfAttached({ node, pods, attachment }: Place): VolumeStep | undefined {
+  if (attachment === undefined || attachment.metadata.deletionTimestamp !== undefined) return undefined;
+  if (pods.length > 0) {
+    // OBSERVED: wanted and attached.
+    if (node === undefined || !hasRebooted(node, attachment)) return undefined;
+    return { kind: 'record-boot', attachment, node }; // ATT16
+  }
+  // OBSERVED: attached, and no pod wants it.
+  if (node === undefined) return undefined; // ATT14: a Node object that is gone proves nothing
+  if (isOffered(node, attachment)) return undefined; // ATT11: first it leaves volumesAttached
+  if (detachReason(node, attachment) === undefined) return undefined; // ATT12
+  return { kind: 'detach', attachment }; // ATT10
+}
+
+function isOffered(node: Node, attachment: VolumeAttachment): boolean {
+  const offered = node.status?.volumesAttached?.map(({ name }) => name);
+  return lists(offered, node, attachment.metadata.name ?? '');
+}
+
+/** The other nodes that hold a volume which only one node may hold (ATT4, ATT5). */
+function inTheWay(volume: PersistentVolume, place: Place, places: readonly Place[]): readonly Place[] {
+  if (mayAttachToManyNodes(volume.spec?.accessModes)) return [];
+  return places.filter(({ nodeName, attachment }) => attachment !== undefined && nodeName !== place.nodeName);
+}
+
+/** The place whose first pod has waited longest, so that two nodes never take turns (ATT7). */
+function oldest(places: readonly Place[]): Place | undefined {
+  const ageOf = ({ pods: [first] }: Place): string =>
+    `${first?.metadata.creationTimestamp ?? ''} ${first?.metadata.uid ?? ''}`;
+  return [...places].sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1))[0];
+}
+
+function newsOf(
+  volume: Stored<PersistentVolume>,
+  { nodeName, pods }: Place,
+  others: readonly Place[],
+): readonly PodNews[] {
+  const nodes = others.map((other) => `"${other.nodeName}"`).join(', ');
+  const users = others.flatMap((other) => other.pods.map(podLabel));
+  const by =
+    users.length === 0 ? 'which still uses it or has not detached it' : `by pod(s) ${users.join(', ')}`;
+  const message =
+    `Multi-Attach error for volume "${volume.metadata.name}" Volume is already exclusively attached to node ` +
+    `${nodes} and can't be attached to node "${nodeName}": it is held there, ${by}`;
+  return pods.map((pod) => ({ pod, message }));
+}
+
+export type NodeStep =
+  | { readonly kind: 'publish'; readonly names: readonly string[] }
+  | { readonly kind: 'rest'; readonly because: string };
+
+/** Decides what node.status.volumesAttached offers (ATT20 to ATT23). */
+export function decideNode({ node, attachments }: NodeView): NodeStep {
+  const names = new Set<string>();
+  for (const { attachment, uniqueName, isWanted } of attachments) {
+    if (uniqueName === undefined || attachment.metadata.deletionTimestamp !== undefined) continue; // ATT21
+    if (attachment.status?.attached !== true) continue; // ATT20
+    if (isWanted || detachReason(node, attachment) === undefined) names.add(uniqueName); // ATT22
+  }
+  const published = (node.status?.volumesAttached ?? []).map(({ name }) => name);
+  const isSame = published.length === names.size && published.every((name) => names.has(name));
+  if (isSame) return { kind: 'rest', because: 'volumesAttached is as it should be' };
+  return { kind: 'publish', names: [...names].sort() };
+}

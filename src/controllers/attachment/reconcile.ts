@@ -1,0 +1,163 @@
+// Carries out one step for one volume or one node. No policy here. Detaching goes through proveDetachable, whose live
+// reads have the last word over the caches, and its evidence is logged.
+import type { Pod } from '#api/generated/core-v1.ts';
+import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
+import { type ApiObject, keyOf, type Stored } from '#api/object.ts';
+import { nodes, volumeAttachments } from '#api/resources.ts';
+import { assert, assertNever } from '#base/assert.ts';
+import type { LoopDeps } from '#client/loop.ts';
+import type { Outcome, Reconcile } from '#client/outcome.ts';
+import { attachmentName } from '#rules/attachment-name.ts';
+import { proveDetachable } from '#rules/proofs.ts';
+import { BOOT_ID } from '#rules/well-known.ts';
+import { decideNode, decideVolume, type VolumeStep } from './decide.ts';
+import { type AttachmentCaches, observeNode, observeVolume } from './view.ts';
+
+/** A live read that contradicts the cache: the cache's own event will come, this is only the net below it. */
+const BEHIND_MS = 1000;
+
+interface Pass {
+  readonly deps: LoopDeps;
+  readonly caches: AttachmentCaches;
+  /** Volume to what was last said about it, so that a quiet world says nothing. */
+  readonly said: Map<string, string>;
+}
+
+/** Keys are `volume/<name>` and `node/<name>`. */
+export function attachmentReconcile(deps: LoopDeps, caches: AttachmentCaches): Reconcile {
+  const pass: Pass = { deps, caches, said: new Map() };
+  return async (key, signal) => {
+    try {
+      const slash = key.indexOf('/');
+      const [kind, name] = [key.slice(0, slash), key.slice(slash + 1)];
+      return await (kind === 'node'
+        ? reconcileNode(pass, name, signal)
+        : reconcileVolume(pass, name, signal));
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
+  };
+}
+
+async function reconcileVolume(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
+  const step = decideVolume(observeVolume(pass.caches, name));
+  switch (step.kind) {
+    case 'attach':
+      return attach(pass, step, signal);
+    case 'detach':
+      return detach(pass, step.attachment, signal);
+    case 'record-boot':
+      return recordBoot(pass, step.attachment, signal);
+    case 'rest':
+      tell(pass, name, step);
+      return { kind: 'settled' };
+    default:
+      return assertNever(step);
+  }
+}
+
+/** The boot ID is read live: an old one from the cache would later pass for a reboot (ATT3). */
+async function liveBootId(pass: Pass, nodeName: string, signal: AbortSignal): Promise<string | undefined> {
+  const node = await pass.deps.api.find(nodes, { name: nodeName }, signal);
+  return node === undefined ? undefined : (node.status?.nodeInfo?.bootID ?? '');
+}
+
+async function attach(
+  pass: Pass,
+  { volume, nodeName }: Extract<VolumeStep, { kind: 'attach' }>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const csi = volume.spec?.csi;
+  assert(csi !== undefined, 'only CSI volumes are attached');
+  const bootId = await liveBootId(pass, nodeName, signal);
+  if (bootId === undefined) return behind(`node "${nodeName}" has no object`);
+  const attachment: VolumeAttachment = {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'VolumeAttachment',
+    metadata: {
+      name: attachmentName(csi, nodeName),
+      ...(bootId === '' ? {} : { annotations: { [BOOT_ID]: bootId } }),
+    },
+    spec: {
+      attacher: csi.driver,
+      nodeName,
+      source: { persistentVolumeName: volume.metadata.name },
+    },
+  };
+  return wrote(pass, await pass.deps.api.create(volumeAttachments, attachment, signal));
+}
+
+async function detach(
+  pass: Pass,
+  attachment: Stored<VolumeAttachment>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { api, log } = pass.deps;
+  const { name } = attachment.metadata;
+  const result = await proveDetachable(api, name, signal);
+  if (result.kind === 'refused') return behind(result.because);
+  const { proof } = result;
+  log.info('detaching', { attachment: name, by: proof.by, proof: proof.describe() });
+  await api.delete(volumeAttachments, { name }, { preconditions: proof.preconditions }, signal);
+  return { kind: 'settled' }; // its event brings the key back
+}
+
+async function recordBoot(
+  pass: Pass,
+  attachment: Stored<VolumeAttachment>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const bootId = await liveBootId(pass, attachment.spec.nodeName, signal);
+  if (bootId === undefined || bootId === '') return behind('the node has no boot ID any more');
+  if (attachment.metadata.annotations?.[BOOT_ID] === bootId)
+    return behind('the cached node is of an older boot');
+  const annotations = { ...attachment.metadata.annotations, [BOOT_ID]: bootId };
+  const next = { ...attachment, metadata: { ...attachment.metadata, annotations } };
+  return wrote(pass, await pass.deps.api.update(volumeAttachments, next, signal));
+}
+
+function wrote(pass: Pass, { metadata }: Stored<VolumeAttachment>): Outcome {
+  const { resourceVersion } = metadata;
+  return { kind: 'progressed', wrote: { informer: pass.caches.attachments, resourceVersion } };
+}
+
+function behind(because: string): Outcome {
+  return { kind: 'blocked', because, retryAfterMs: BEHIND_MS };
+}
+
+/** One field of the node's status, conditional on the whole node that was decided on: the agent writes beside us. */
+async function reconcileNode(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
+  const view = observeNode(pass.caches, name);
+  if (view === undefined) return { kind: 'settled' };
+  const step = decideNode(view);
+  if (step.kind === 'rest') return { kind: 'settled' };
+  const { resourceVersion } = view.node.metadata;
+  const volumesAttached = step.names.map((volume) => ({ name: volume, devicePath: '' }));
+  const patch = { metadata: { resourceVersion }, status: { volumesAttached } };
+  const written = await pass.deps.api.patch(
+    nodes,
+    { name },
+    { type: 'merge', patch, subresource: 'status' },
+    signal,
+  );
+  return {
+    kind: 'progressed',
+    wrote: { informer: pass.caches.nodes, resourceVersion: written.metadata.resourceVersion },
+  };
+}
+
+/** FailedAttachVolume on each pod that is kept waiting, once per message (ATT6). */
+function tell(pass: Pass, volume: string, { news }: Extract<VolumeStep, { kind: 'rest' }>): void {
+  const text = news.map(({ pod, message }) => `${keyOf(pod)} ${pod.metadata.uid} ${message}`).join('\n');
+  if (text === '') pass.said.delete(volume);
+  if (text === '' || pass.said.get(volume) === text) return;
+  pass.said.set(volume, text);
+  for (const { pod, message } of news) {
+    pass.deps.events.record(asPod(pod), { type: 'Warning', reason: 'FailedAttachVolume', message });
+  }
+}
+
+/** Events need the kind, which items of a list do not carry. */
+function asPod(pod: Stored<Pod>): ApiObject {
+  return { ...pod, apiVersion: 'v1', kind: 'Pod' };
+}
