@@ -6,7 +6,7 @@ import { GrpcError } from '#transport/grpc.ts';
 import type { ContainerConfig, ContainerEventType } from '../generated/cri.ts';
 import { ContainerRun, type RunEnd } from './container-run.ts';
 import { InTurn } from './in-turn.ts';
-import { CONTAINER_MARK, initCommand, planContainer } from './launch.ts';
+import { CONTAINER_MARK, environmentScript, initArguments, planContainer } from './launch.ts';
 import { planMounts } from './mount-plan.ts';
 import type { ContainerLaunch, PipePaths } from './processes.ts';
 import type { ContainerPhase, ContainerRecord, PodRecord, RecordStore } from './records.ts';
@@ -246,16 +246,24 @@ export class Containers {
       topLayerBytes: options.topLayerBytes,
       mounts: plan.mounts,
       devices: plan.devices,
-      hidden: hiddenPaths([...options.hiddenDirectories, options.stateDirectory], (path) => processes.resolvePath(path)),
+      hidden: hiddenPaths([...options.hiddenDirectories, options.stateDirectory], (path) =>
+        processes.resolvePath(path),
+      ),
       maskedPaths: plan.maskedPaths,
       readonlyPaths: plan.readonlyPaths,
       readonlyRootfs: plan.readonlyRootfs,
       workingDir: plan.command.workingDir,
       etc: etcFiles(pod),
     });
-    const init = initCommand(record.id, plan);
-    const program = plan.command.argv[0] ?? '';
-    return { pod: pod.process, steps, program, init, pipes: this.#pipes(record), tty: plan.tty };
+    return {
+      pod: pod.process,
+      steps,
+      command: plan.command,
+      initArguments: (tty) => initArguments(record.id, plan, tty),
+      environmentScript: environmentScript(plan.command.env),
+      pipes: this.#pipes(record),
+      tty: plan.tty,
+    };
   }
 
   #pipes(record: ContainerRecord): PipePaths {

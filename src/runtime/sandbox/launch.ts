@@ -31,14 +31,30 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 // The highest id the kernel takes; the one above means "unchanged".
 const MAX_ID = 0xfffffffe;
 
-// Runs the user's command as a child with the container's own streams, keeps pipes 3 (life) and 4 (control) for
-// itself, ends whatever is left in the container, says how the command ended, and waits until that has been taken
-// down: the log's last bytes live in pipes that only this process holds. The subshell's exec never runs a shell
-// built-in of the same name.
+// The first process of a container, in two parts. The first is privileged and trusted: it mounts /proc, which only a
+// member of the new process namespace can do, and gives everything up; no volume is attached and no environment is
+// set yet, so nothing of the user's can be in what it executes.
+const PRELUDE = `shift
+exec 9>&2 2>&6
+mount -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"`;
+
+// The second part says that it is there, takes the environment, waits until the volumes are attached, and runs the
+// user's command as a child with the container's own streams. It keeps the pipes life (3) and control (4) for itself,
+// ends whatever is left in the container, says how the command ended, and waits until that has been taken down: the
+// log's last bytes live in pipes that only this process holds. The subshell's exec never runs a shell built-in.
 const INIT = `[ $$ = 1 ] || exit 125
-shift
-exec 6>&2 2>/dev/null
-(exec "$@" 2>&6 3>&- 4>&- 5>&- 6>&-)
+folder=$2 tty=$3
+shift 3
+echo ready >&6
+exec 2>&9 6>&- 9>&-
+eval "$(cat <&7)"
+exec 7<&-
+read -r line <&4
+cd "$folder" || exit 125
+unset OLDPWD
+[ -z "$tty" ] || exec 0<>"$tty" 1>&0 2>&0
+exec 8>&2 2>/dev/null
+(exec "$@" 2>&8 3>&- 4>&- 5>&- 8>&-)
 code=$?
 kill -KILL -1
 read -r uptime rest </proc/uptime
@@ -76,12 +92,29 @@ export function planContainer({ config, hostname, lookUpUser }: PlanInput): Cont
   };
 }
 
-/** The first process of a container, which runs `plan.command`. */
-export function initCommand(id: string, plan: ContainerPlan): Command {
-  return {
-    ...plan.command,
-    argv: ['/bin/sh', '-c', INIT, CONTAINER_MARK, id, ...plan.command.argv],
-  };
+/** The command line of a container's first process; `tty` is the terminal it takes, or empty. */
+export function initArguments(id: string, plan: ContainerPlan, tty: string): readonly string[] {
+  const { user, command } = plan;
+  const drop = [
+    'setpriv',
+    `--reuid=${user.uid}`,
+    `--regid=${user.gid}`,
+    user.groups.length === 0 ? '--clear-groups' : `--groups=${user.groups.join(',')}`,
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--ambient-caps=-all',
+    '--no-new-privs',
+  ];
+  const init = ['/bin/sh', '-c', INIT, CONTAINER_MARK, id, command.workingDir, tty, ...command.argv];
+  return ['/bin/sh', '-c', PRELUDE, CONTAINER_MARK, id, ...drop, '--', ...init];
+}
+
+/** What a container's init evaluates to set the environment. */
+export function environmentScript(env: Readonly<Record<string, string>>): string {
+  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  return Object.entries(env)
+    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+    .join('');
 }
 
 /** The process that holds a pod's namespaces. An id of nobody's: nothing in a container may look into it. */

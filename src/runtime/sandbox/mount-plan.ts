@@ -34,6 +34,8 @@ export type MountStep =
   | { readonly kind: 'mask'; readonly path: string }
   /** Binds a path over itself read-only. Absent paths are left. */
   | { readonly kind: 'protect'; readonly path: string }
+  /** Starts the container's init, which mounts /proc and waits: everything it executes is still the machine's own. */
+  | { readonly kind: 'start-init' }
   | { readonly kind: 'pivot'; readonly putOld: string }
   /** Detaches the old root, in this namespace only, and removes the empty directory it was on. */
   | { readonly kind: 'detach'; readonly path: string }
@@ -95,6 +97,7 @@ export function planMounts(input: MountPlanInput): readonly MountStep[] {
     { kind: 'pivot', putOld: OLD_ROOT },
     ...kernelFileSystems(),
     ...deviceFiles(),
+    { kind: 'start-init' },
     ...covers(input),
     { kind: 'detach', path: `/${OLD_ROOT}` },
     ...trees.map((tree) => tree.attach),
@@ -166,7 +169,6 @@ function rootLayer(input: MountPlanInput): readonly MountStep[] {
 
 function kernelFileSystems(): readonly MountStep[] {
   return [
-    { kind: 'mount', fsType: 'proc', target: '/proc', flags: ['nosuid', 'nodev', 'noexec'], options: '' },
     {
       kind: 'mount',
       fsType: 'sysfs',

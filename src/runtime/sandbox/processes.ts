@@ -36,10 +36,12 @@ export interface ContainerLaunch {
   /** Holds the IPC and UTS namespaces that the container joins. */
   readonly pod: ProcessIdentity;
   readonly steps: readonly MountStep[];
-  /** What must exist in the container before anything is started: `argv[0]` of the user's command. */
-  readonly program: string;
-  /** The container's first process; runs the user's command below it. */
-  readonly init: Command;
+  /** The user's command, environment and identity. */
+  readonly command: Command;
+  /** The command line of init for a terminal's name, empty without one. */
+  readonly initArguments: (tty: string) => readonly string[];
+  /** What init evaluates to set the environment. */
+  readonly environmentScript: string;
   readonly pipes: PipePaths;
   readonly tty: boolean;
 }

@@ -36,6 +36,7 @@ const SYS = {
   openTree: 428,
   moveMount: 429,
   pidfdOpen: 434,
+  closeRange: 436,
   pidfdGetfd: 438,
   mountSetattr: 442,
 };
@@ -82,6 +83,13 @@ function check(result: unknown, syscall: string, path: string): number {
 
 export function unshare(flags: number): void {
   check(functions.unshare(flags), 'unshare', String(flags));
+}
+
+/** Marks every descriptor from 3 on close-on-exec: what this process inherited must not reach a container. */
+export function closeAllOnExec(): void {
+  const CLOSE_RANGE_CLOEXEC = 4;
+  const last = 0x7fffffff;
+  check(functions.syscall1(SYS.closeRange, 3, last, CLOSE_RANGE_CLOEXEC, 0, 0), 'close_range', '3');
 }
 
 /** Opens a descriptor that stands for the process, whoever gets its number later. */

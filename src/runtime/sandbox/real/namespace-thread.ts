@@ -9,20 +9,28 @@ import {
   fstatSync,
   lstatSync,
   mkdirSync,
+  readSync,
   rmdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, assertNever } from '#base/assert.ts';
-import { messageOf } from '#base/errors.ts';
+import { codeOf, messageOf } from '#base/errors.ts';
 import type { MountStep } from '../mount-plan.ts';
 import type { Command } from '../processes.ts';
 import * as libc from './libc.ts';
-import { NAMESPACE_THREAD, type ThreadReply, type ThreadRequest } from './thread-protocol.ts';
+import {
+  KILL,
+  NAMESPACE_THREAD,
+  TTY_PLACE,
+  type ThreadReply,
+  type ThreadRequest,
+} from './thread-protocol.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -75,20 +83,61 @@ function startContainer(request: ContainerRequest, reply: Reply): void {
   libc.setns(request.podFd, libc.CLONE.ipc | libc.CLONE.uts);
   libc.unshare(libc.CLONE.fs | libc.CLONE.pid);
   const trees = new Map<number, number>();
-  for (const step of request.steps) carryOut(step, trees);
-  for (const tree of trees.values()) closeSync(tree);
-  libc.dropPrivileges(request.init.user);
-  requireDirectory(request.init.workingDir);
-  requireProgram(request.program, request.init);
-  const { out, err, life, control, input } = request.descriptors;
-  if (!request.tty) {
-    leaveRunning(request.init, [input ?? 'ignore', out, err, life, control], undefined, reply);
-    return;
+  let started: StartedInit | undefined;
+  try {
+    for (const step of request.steps) {
+      if (step.kind === 'start-init') started = startInit(request);
+      else carryOut(step, trees);
+    }
+    for (const tree of trees.values()) closeSync(tree);
+    assert(started !== undefined, 'a plan starts init');
+    libc.dropPrivileges(request.command.user);
+    requireDirectory(request.command.workingDir);
+    requireProgram(request.command.argv[0] ?? '', request.command);
+    writeSync(request.descriptors.control, 'go\n');
+    reply({ kind: 'started', pid: started.child.pid ?? 0, terminal: started.terminal });
+    process.exit(0);
+  } catch (error) {
+    if (started === undefined) throw error;
+    // Its end is awaited, so that neither a zombie nor a mount is left when the caller hears of the failure.
+    started.child.once('exit', () => fail(error, reply));
+    started.child.kill('SIGKILL');
   }
-  const terminal = libc.openTerminal();
+}
+
+interface StartedInit {
+  readonly child: ChildProcess;
+  readonly terminal: number | undefined;
+}
+
+/** Starts init and waits until it has mounted /proc and given up every privilege. */
+function startInit(request: ContainerRequest): StartedInit {
+  const { out, err, life, control, input } = request.descriptors;
+  const terminal = request.tty ? libc.openTerminal() : undefined;
+  const [saidRead, saidWrite] = libc.makePipe();
+  const [envRead, envWrite] = libc.makePipe();
+  const standard: Stdio = request.tty ? ['ignore', 'ignore', 'ignore'] : [input ?? 'ignore', out, err];
   // Init holds the master too: the terminal stays when the sandbox process goes, and can be taken back from there.
-  const stdio = ['ignore', 'ignore', 'ignore', life, control, terminal.master] as const;
-  leaveRunning(onTerminal(request.init, terminal.path), stdio, terminal.master, reply);
+  const stdio = [...standard, life, control, terminal?.master ?? 'ignore', saidWrite, envRead] as const;
+  const argv = request.initArguments.map((word) => (word === TTY_PLACE ? (terminal?.path ?? '') : word));
+  const child = start({ ...request.command, argv, env: {}, workingDir: '/' }, stdio);
+  closeSync(saidWrite);
+  closeSync(envRead);
+  try {
+    if (child.pid === undefined) throw new Error(`cannot start "${argv[0]}" for the container's init`);
+    const said = Buffer.alloc(512);
+    const text = said.toString('utf8', 0, readSync(saidRead, said)).trim();
+    if (text !== 'ready') throw new Error(`the container's init did not start: ${text}`);
+    writeSync(envWrite, request.environmentScript);
+  } catch (error) {
+    child.once('error', () => undefined);
+    child.kill('SIGKILL');
+    throw error;
+  } finally {
+    closeSync(saidRead);
+    closeSync(envWrite);
+  }
+  return { child, terminal: terminal?.master };
 }
 
 function startExec(request: ExecRequest, reply: Reply): void {
@@ -105,10 +154,23 @@ function startExec(request: ExecRequest, reply: Reply): void {
       : start(onTerminal(request.command, terminal.path), ['ignore', 'ignore', 'ignore']);
   child.once('error', (error) => fail(error, reply));
   child.once('spawn', () => reply({ kind: 'started', pid: child.pid ?? 0, terminal: terminal?.master }));
+  parentPort?.on('message', (message: unknown) => {
+    if (message === KILL) killGroup(child);
+  });
   child.once('exit', (code, signal) => {
     reply({ kind: 'exited', exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) });
     process.exit(0);
   });
+}
+
+// The command leads a process group of its own; while it has not been reaped its number is nobody else's.
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error;
+  }
 }
 
 /** Starts the process and ends this thread; the process stays, a child of the sandbox process. */
@@ -171,7 +233,7 @@ function isExecutable(path: string): boolean {
 const FLAG_BITS = { ro: libc.MS.ro, nosuid: libc.MS.nosuid, nodev: libc.MS.nodev, noexec: libc.MS.noexec };
 const SAFE_BITS = libc.MS.nosuid | libc.MS.nodev | libc.MS.noexec;
 
-function carryOut(step: MountStep, trees: Map<number, number>): void {
+function carryOut(step: Exclude<MountStep, { kind: 'start-init' }>, trees: Map<number, number>): void {
   switch (step.kind) {
     case 'new-namespace':
       libc.unshare(libc.CLONE.fs | libc.CLONE.mount);

@@ -22,10 +22,16 @@ import {
   writeDescriptor,
   writePipe,
 } from './byte-streams.ts';
-import { makeFifo, makePipe, openPidFd, takeDescriptor } from './libc.ts';
+import { closeAllOnExec, makeFifo, makePipe, openPidFd, takeDescriptor } from './libc.ts';
 import { findMarked, isAlive, oldestChild, signalProcess, statOf, waitEnd } from './process-table.ts';
 import { lookUpUser } from './passwd.ts';
-import { NAMESPACE_THREAD, type ThreadReply, type ThreadRequest } from './thread-protocol.ts';
+import {
+  KILL,
+  NAMESPACE_THREAD,
+  TTY_PLACE,
+  type ThreadReply,
+  type ThreadRequest,
+} from './thread-protocol.ts';
 
 // Where a container's init holds its terminal's master; see startContainer in namespace-thread.ts.
 const MASTER_IN_INIT = 5;
@@ -37,12 +43,13 @@ export interface RealProcessesOptions {
 
 /** The processes of this machine. */
 export function realProcesses(options: RealProcessesOptions): Processes {
-  const threads = new SpareThread(options.threadEntry);
+  closeAllOnExec();
+  const threads = new SpareThreads(options.threadEntry);
   return {
-    startPod: async ({ hostname, command }) =>
-      (await startOne(threads.take(), { kind: 'pod', hostname, command })).process,
-    startContainer: (launch) => startContainer(threads.take(), launch),
-    exec: (init, command, streams) => exec(threads.take(), init, command, streams),
+    startPod: ({ hostname, command }) =>
+      threads.use(async (thread) => (await startOne(thread, { kind: 'pod', hostname, command })).process),
+    startContainer: (launch) => threads.use((thread) => startContainer(thread, launch)),
+    exec: (init, command, streams) => threads.use((thread) => exec(thread, init, command, streams)),
     adoptTerminal,
     isAlive,
     signal: signalProcess,
@@ -89,6 +96,11 @@ class NamespaceThread {
     this.#worker.postMessage(request);
   }
 
+  /** Ends the command that the thread runs, if it still does. */
+  kill(): void {
+    this.#worker.postMessage(KILL);
+  }
+
   next(): Promise<ThreadReply> {
     const reply = this.#arrived.shift();
     if (reply !== undefined) return Promise.resolve(reply);
@@ -106,24 +118,37 @@ class NamespaceThread {
   }
 }
 
-/** Keeps one thread ready. */
-class SpareThread {
+// A pod's process and its first container are started one right after the other.
+const SPARE_THREADS = 2;
+
+/** Keeps threads ready; new ones are made once a start is over, so that they do not compete with it. */
+class SpareThreads {
   readonly #entry: string | URL;
-  #spare: NamespaceThread;
+  readonly #spare: NamespaceThread[] = [];
+  #isStopped = false;
 
   constructor(entry: string | URL) {
     this.#entry = entry;
-    this.#spare = new NamespaceThread(entry);
+    this.#refill();
   }
 
-  take(): NamespaceThread {
-    const taken = this.#spare;
-    this.#spare = new NamespaceThread(this.#entry);
-    return taken;
+  async use<T>(work: (thread: NamespaceThread) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#spare.shift() ?? new NamespaceThread(this.#entry));
+    } finally {
+      this.#refill();
+    }
   }
 
-  stop(): Promise<void> {
-    return this.#spare.stop();
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all(this.#spare.splice(0).map((thread) => thread.stop()));
+  }
+
+  #refill(): void {
+    while (!this.#isStopped && this.#spare.length < SPARE_THREADS) {
+      this.#spare.push(new NamespaceThread(this.#entry));
+    }
   }
 }
 
@@ -132,11 +157,19 @@ interface Started {
   readonly terminal: number | undefined;
 }
 
-async function startOne(thread: NamespaceThread, request: ThreadRequest): Promise<Started> {
+async function askThread(
+  thread: NamespaceThread,
+  request: ThreadRequest,
+): Promise<{ readonly pid: number; readonly terminal: number | undefined }> {
   thread.send(request);
   const reply = await thread.next();
   if (reply.kind === 'failed') throw new Error(reply.message);
   assert(reply.kind === 'started', 'a namespace thread answers a request with started or failed');
+  return reply;
+}
+
+async function startOne(thread: NamespaceThread, request: ThreadRequest): Promise<Started> {
+  const reply = await askThread(thread, request);
   // It cannot have been reaped by anyone else, so /proc still knows it, even when it has ended.
   const stat = statOf(reply.pid);
   if (stat === undefined) throw new Error(`process ${reply.pid} ended before it could be recorded`);
@@ -154,9 +187,17 @@ async function startContainer(thread: NamespaceThread, launch: ContainerLaunch):
     input: input === undefined ? undefined : holdPipe(input),
   };
   try {
-    const { steps, program, init, tty } = launch;
-    const request: ThreadRequest = { kind: 'container', podFd, steps, program, init, tty, descriptors };
-    const started = await startOne(thread, request);
+    const { steps, command, environmentScript, tty } = launch;
+    const started = await startOne(thread, {
+      kind: 'container',
+      podFd,
+      steps,
+      command,
+      initArguments: launch.initArguments(tty ? TTY_PLACE : ''),
+      environmentScript,
+      tty,
+      descriptors,
+    });
     const terminal = started.terminal === undefined ? undefined : openMaster(started.terminal);
     return { init: started.process, terminal };
   } finally {
@@ -175,18 +216,19 @@ async function exec(
   const [errRead, errWrite] = makePipe();
   const [inRead, inWrite] = makePipe();
   const descriptors = { out: outWrite, err: errWrite, input: streams.stdin ? inRead : undefined };
-  let started: Started;
+  let terminal: number | undefined;
   try {
-    started = await startOne(thread, { kind: 'exec', initFd, command, tty: streams.tty, descriptors });
+    const request: ThreadRequest = { kind: 'exec', initFd, command, tty: streams.tty, descriptors };
+    terminal = (await askThread(thread, request)).terminal;
   } catch (error) {
     for (const fd of [outRead, errRead, inWrite]) closeSync(fd);
     throw error;
   } finally {
     for (const fd of [initFd, outWrite, errWrite, inRead]) closeSync(fd);
   }
-  const { process: child, terminal } = started;
   const exited = exitOf(thread);
-  const kill = (): void => killGroup(child);
+  // The thread knows whether the command still runs; here its process id could be another's by now.
+  const kill = (): void => thread.kill();
   if (terminal !== undefined) {
     for (const fd of [outRead, errRead, inWrite]) closeSync(fd);
     return onTerminal(openMaster(terminal), { exited, kill, stdin: streams.stdin });
@@ -225,15 +267,6 @@ function onTerminal(
 async function exitOf(thread: NamespaceThread): Promise<{ exitCode: number }> {
   const reply = await thread.next();
   return { exitCode: reply.kind === 'exited' ? reply.exitCode : 137 };
-}
-
-function killGroup(child: ProcessIdentity): void {
-  if (!isAlive(child)) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error;
-  }
 }
 
 function adoptTerminal(init: ProcessIdentity): Terminal | undefined {

@@ -19,7 +19,9 @@ const loud: Log = {
 const options = JSON.parse(process.argv[2] ?? '') as SandboxOptions;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
-await using processes = realProcesses({ threadEntry: new URL('./namespace-thread-entry.ts', import.meta.url) });
+await using processes = realProcesses({
+  threadEntry: new URL('./namespace-thread-entry.ts', import.meta.url),
+});
 await sandboxService({
   clock: realClock(),
   random: realRandom(),

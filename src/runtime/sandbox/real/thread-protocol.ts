@@ -5,6 +5,12 @@ import type { Command } from '../processes.ts';
 /** The worker data that tells an entry module that it runs as a namespace thread. */
 export const NAMESPACE_THREAD = 'holdfast-namespace-thread';
 
+/** Sent to a thread whose command shall be killed. */
+export const KILL = 'kill';
+
+/** Stands in a command line for the name of a terminal that does not exist yet. */
+export const TTY_PLACE = 'holdfast-tty-place';
+
 export interface StandardDescriptors {
   readonly out: number;
   readonly err: number;
@@ -18,8 +24,10 @@ export type ThreadRequest =
       /** A pidfd of the pod's process. */
       readonly podFd: number;
       readonly steps: readonly MountStep[];
-      readonly program: string;
-      readonly init: Command;
+      readonly command: Command;
+      /** Init's command line; TTY_PLACE stands for the terminal's name. */
+      readonly initArguments: readonly string[];
+      readonly environmentScript: string;
       readonly tty: boolean;
       readonly descriptors: StandardDescriptors & { readonly life: number; readonly control: number };
     }
