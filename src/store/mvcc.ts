@@ -5,7 +5,7 @@
 //   slot a: current undefined, changes [rev 3: put 2 (previous 1), rev 4: delete (previous 2)]
 // At revision 3 the first later change says `previous` 2. At revision 4 none is later: what is there now, nothing.
 import { assert } from '#base/assert.ts';
-import { compareKeys } from './key-order.ts';
+import { compareOrderForms, orderForm } from './key-order.ts';
 import { type SortedTree, sortedTree } from './sorted-tree.ts';
 import type { ChangeBatch, ChangeEvent, KeyValue, RangeQuery, RangeResult, Revision } from './store.ts';
 
@@ -20,15 +20,16 @@ export interface MvccSnapshot {
   readonly revision: Revision;
   readonly compactedTo: Revision;
   readonly head: Iterable<KeyValue>;
-  /** In revision order, from `compactedTo` on. */
-  readonly batches: readonly ChangeBatch[];
+  /** In revision order, from `compactedTo` on, given what each key holds. */
+  batches(head: (key: string) => KeyValue | undefined): readonly ChangeBatch[];
 }
 
 export class Mvcc {
   #revision: Revision = 1;
   #compactedTo: Revision = 1;
   #batches: ChangeBatch[] = [];
-  readonly #slots: SortedTree<string, Slot> = sortedTree(compareKeys);
+  /** By the order form of the key. */
+  readonly #slots: SortedTree<string, Slot> = sortedTree(compareOrderForms);
 
   get revision(): Revision {
     return this.#revision;
@@ -42,16 +43,17 @@ export class Mvcc {
     const state = new Mvcc();
     state.#revision = snapshot.revision;
     state.#compactedTo = snapshot.compactedTo;
-    state.#batches = [...snapshot.batches];
-    for (const entry of snapshot.head) state.#slots.set(entry.key, { current: entry, changes: [] });
-    for (const batch of snapshot.batches) {
+    for (const entry of snapshot.head)
+      state.#slots.set(orderForm(entry.key), { current: entry, changes: [] });
+    state.#batches = [...snapshot.batches((key) => state.get(key))];
+    for (const batch of state.#batches) {
       for (const event of batch.events) state.#slot(event.entry.key).changes.push(event);
     }
     return state;
   }
 
   get(key: string): KeyValue | undefined {
-    return this.#slots.get(key)?.current;
+    return this.#slots.get(orderForm(key))?.current;
   }
 
   apply(batch: ChangeBatch): void {
@@ -70,7 +72,7 @@ export class Mvcc {
     if (at > this.#revision) return { kind: 'future', newest: this.#revision };
     if (at < this.#compactedTo) return { kind: 'compacted', oldest: this.#compactedTo };
     if (query.end === undefined) {
-      const slot = this.#slots.get(query.start);
+      const slot = this.#slots.get(orderForm(query.start));
       const entry = slot && valueAt(slot, at);
       return { kind: 'range', revision: at, items: entry ? [entry] : [], remaining: 0 };
     }
@@ -82,7 +84,7 @@ export class Mvcc {
     const limit = query.limit ?? Number.POSITIVE_INFINITY;
     const items: KeyValue[] = [];
     let remaining = 0;
-    this.#slots.forRange(start, end, false, (_key, slot) => {
+    this.#slots.forRange(orderForm(start), orderForm(end), false, (_key, slot) => {
       const entry = valueAt(slot, at);
       if (entry === undefined) return;
       if (items.length < limit) items.push(entry);
@@ -118,14 +120,15 @@ export class Mvcc {
   #forget(key: string, before: Revision): void {
     const slot = this.#slot(key);
     slot.changes = slot.changes.filter((event) => event.entry.modRevision >= before);
-    if (slot.current === undefined && slot.changes.length === 0) this.#slots.delete(key);
+    if (slot.current === undefined && slot.changes.length === 0) this.#slots.delete(orderForm(key));
   }
 
   #slot(key: string): Slot {
-    const found = this.#slots.get(key);
+    const form = orderForm(key);
+    const found = this.#slots.get(form);
     if (found !== undefined) return found;
     const made: Slot = { current: undefined, changes: [] };
-    this.#slots.set(key, made);
+    this.#slots.set(form, made);
     return made;
   }
 }

@@ -49,7 +49,7 @@ export function encodeHead(entry: KeyValue): Buffer {
   return out;
 }
 
-/** Copies the value: the engine's buffer is good only until its next read. */
+/** The value is a view of `bytes`, which must be nobody else's. */
 export function decodeHead(key: string, bytes: Buffer): KeyValue {
   return readEntry(key, bytes, 0);
 }
@@ -106,6 +106,6 @@ function readEntry(key: string, bytes: Buffer, at: number): KeyValue {
     createRevision: bytes.readDoubleBE(at),
     modRevision: bytes.readDoubleBE(at + 8),
     version: bytes.readDoubleBE(at + 16),
-    value: Buffer.from(bytes.subarray(at + VERSIONS_BYTES)),
+    value: bytes.subarray(at + VERSIONS_BYTES),
   };
 }

@@ -2,10 +2,13 @@
 // in order, without gaps and without repeats. A sink that writes to the store while it is called changes no order.
 import type { Mvcc } from './mvcc.ts';
 import type { ChangeBatch, Revision, WatchQuery, WatchSink } from './store.ts';
-import { compareKeys } from './key-order.ts';
+import { orderForm } from './key-order.ts';
 
 interface Watcher {
-  readonly query: WatchQuery;
+  readonly after: Revision;
+  /** Order forms. */
+  readonly start: string;
+  readonly end: string;
   readonly sink: WatchSink;
   /** Everything up to here has been delivered, or did not concern this watcher. */
   delivered: Revision;
@@ -25,7 +28,14 @@ export class Watchers {
 
   /** The first call into the sink comes after this returned, so that it can use the returned function. */
   add(query: WatchQuery, sink: WatchSink): () => void {
-    const watcher: Watcher = { query, sink, delivered: query.after, started: false };
+    const watcher: Watcher = {
+      after: query.after,
+      start: orderForm(query.start),
+      end: orderForm(query.end),
+      sink,
+      delivered: query.after,
+      started: false,
+    };
     this.#watchers.add(watcher);
     queueMicrotask(() => this.#start(watcher));
     return () => {
@@ -55,7 +65,7 @@ export class Watchers {
     if (!this.#watchers.has(watcher)) return;
     if (this.#closed) {
       this.#end(watcher, { kind: 'closed' });
-    } else if (watcher.query.after < this.#state.oldestResume) {
+    } else if (watcher.after < this.#state.oldestResume) {
       this.#end(watcher, { kind: 'compacted', oldest: this.#state.compactedTo });
     } else {
       this.#replay(watcher);
@@ -76,10 +86,10 @@ export class Watchers {
   #deliver(watcher: Watcher, batch: ChangeBatch): void {
     if (batch.revision <= watcher.delivered || !this.#watchers.has(watcher)) return;
     watcher.delivered = batch.revision;
-    const { start, end } = watcher.query;
-    const events = batch.events.filter(
-      ({ entry }) => compareKeys(entry.key, start) >= 0 && compareKeys(entry.key, end) < 0,
-    );
+    const events = batch.events.filter(({ entry }) => {
+      const form = orderForm(entry.key);
+      return form >= watcher.start && form < watcher.end;
+    });
     if (events.length > 0) guarded(() => watcher.sink.onBatch({ revision: batch.revision, events }));
   }
 

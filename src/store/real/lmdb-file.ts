@@ -58,17 +58,26 @@ export class LmdbFile {
   /** Everything that was synced. */
   load(): Mvcc {
     const meta = this.#readMeta();
-    const head = new Map<string, KeyValue>();
-    for (const { key, value } of this.#head.getRange({})) {
-      const text = key.toString('utf8');
-      head.set(text, decodeHead(text, value));
-    }
+    return Mvcc.restore({
+      ...meta,
+      head: this.#readHead(),
+      batches: (head) => batchesOf(this.#readLog(), head),
+    });
+  }
+
+  /** Ranges of binary values hand over a buffer of its own for each, so the entries may keep them. */
+  *#readHead(): Generator<KeyValue> {
+    for (const { key, value } of this.#head.getRange({})) yield decodeHead(key.toString('utf8'), value);
+  }
+
+  #readLog(): readonly LoggedChange[] {
     const log: LoggedChange[] = [];
-    for (const { key, value } of this.#changes.getRange({ start: encodeChangeKey(meta.compactedTo, 0) })) {
+    for (const { key, value } of this.#changes.getRange({
+      start: encodeChangeKey(this.#stored.compactedTo, 0),
+    })) {
       log.push({ revision: decodeChangeKey(key), ...decodeChange(value) });
     }
-    const batches = batchesOf(log, (key) => head.get(key));
-    return Mvcc.restore({ ...meta, head: head.values(), batches });
+    return log;
   }
 
   /** Resolves once all batches are synced, together or not at all. */
