@@ -32,7 +32,7 @@ test.each([
   expect(decideNamespace(view).kind).toBe(kind);
 });
 
-const item = (name: string, isDeleting = false) => ({ name, uid: `uid-${name}`, isDeleting });
+const item = (name: string, isDeleting = false) => ({ name, uid: `uid-${name}`, isDeleting, finalizers: [] });
 /** Content in the order of deletion; kinds not named are empty. */
 function contentOf(named: Readonly<Record<string, KindContent['items']>>): readonly KindContent[] {
   return DELETION_ORDER.map((type) => ({ type, items: named[type.plural] ?? [] }));

@@ -71,6 +71,32 @@ test('NSP6: a failed list or a conflict lets nothing go', async () => {
   expect(api.peek(namespaces, { name: 'shop' })?.spec?.finalizers).toContain('kubernetes');
 });
 
+test('NSP9: says what remains and what holds it, once', async () => {
+  const { api, pass } = setUp();
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  api.seed(pods, {
+    metadata: { ...inShop('web').metadata, deletionTimestamp, finalizers: ['hold/it'] },
+    spec: { containers: [] },
+  });
+  expect(await pass()).toMatchObject({ kind: 'progressed' });
+  expect(api.peek(namespaces, { name: 'shop' })?.status?.conditions).toMatchObject([
+    {
+      type: 'NamespaceContentRemaining',
+      status: 'True',
+      message: 'Some resources are remaining: pods. has 1 resource instances',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    },
+    {
+      type: 'NamespaceFinalizersRemaining',
+      status: 'True',
+      message: 'Some content in the namespace has finalizers remaining: hold/it in 1 resource instances',
+    },
+  ]);
+  expect(await pass()).toMatchObject({ kind: 'blocked', because: '1 pods (web) remain' });
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
+  expect(api.writes).toHaveLength(1);
+});
+
 test('NSP3: the whole way, in order: pods, claims, the rest, finalize', async () => {
   const { api, deps } = setUp();
   const stop = new AbortController();
@@ -79,17 +105,21 @@ test('NSP3: the whole way, in order: pods, claims, the rest, finalize', async ()
   api.seed(configMaps, inShop('conf'));
   const running = namespacesLoop(deps).run(stop.signal);
   await deps.clock.advance(2500);
-  expect(api.writes.map(({ verb, plural }) => `${verb} ${plural}`)).toEqual(['delete pods']);
+  expect(api.writes.map(({ verb, plural }) => `${verb} ${plural}`)).toEqual([
+    'delete pods',
+    'updateStatus namespaces',
+  ]);
   api.drop(pods, { namespace: 'shop', name: 'web' });
   await deps.clock.advance(50);
   expect(api.writes.map(({ verb, plural }) => `${verb} ${plural}`)).toEqual([
     'delete pods',
+    'updateStatus namespaces',
     'delete persistentvolumeclaims',
     'delete configmaps',
     'updateSubresource namespaces',
   ]);
   await deps.clock.advance(5000);
-  expect(api.writes).toHaveLength(4);
+  expect(api.writes).toHaveLength(5);
   stop.abort();
   await running;
 });

@@ -8,6 +8,7 @@ import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { decideContent, decideNamespace } from './decide.ts';
+import { mergeConditions, statedConditions } from './remaining.ts';
 import {
   type ContentItem,
   DELETION_ORDER,
@@ -60,10 +61,13 @@ async function empty(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { name } = namespace.metadata;
-  const step = decideContent(await observeContent(deps, name, signal));
+  const content = await observeContent(deps, name, signal);
+  const step = decideContent(content);
   switch (step.kind) {
-    case 'wait':
-      return { kind: 'blocked', because: step.because, retryAfterMs: LOOK_AGAIN_MS };
+    case 'wait': {
+      const told = await tellWhatRemains(deps, informer, namespace, content, signal);
+      return told ?? { kind: 'blocked', because: step.because, retryAfterMs: LOOK_AGAIN_MS };
+    }
     case 'delete':
       for (const item of step.items) await deleteItem(deps, name, step.type, item, signal);
       return { kind: 'progressed' };
@@ -72,6 +76,22 @@ async function empty(
     default:
       return assertNever(step);
   }
+}
+
+/** Says in the status why the namespace is still there; undefined when it says so already (NSP9). */
+async function tellWhatRemains(
+  { api, clock }: LoopDeps,
+  informer: Informer<Namespace>,
+  namespace: Stored<Namespace>,
+  content: readonly KindContent[],
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const known = namespace.status?.conditions ?? [];
+  const conditions = mergeConditions(known, statedConditions(content), clock.now());
+  if (conditions === undefined) return undefined;
+  const told: Namespace = { ...namespace, status: { ...namespace.status, conditions } };
+  const { metadata } = await api.updateStatus(namespaces, told, signal);
+  return { kind: 'progressed', wrote: { informer, resourceVersion: metadata.resourceVersion } };
 }
 
 /** Live: a cache that lags would let the namespace go with something in it. */

@@ -43,6 +43,7 @@ export interface ContentItem {
   readonly name: string;
   readonly uid: string;
   readonly isDeleting: boolean;
+  readonly finalizers: readonly string[];
 }
 
 /** What is left of one kind in the namespace. */
@@ -57,6 +58,7 @@ export function viewContent(type: ResourceType, items: readonly Stored<ApiObject
     name: metadata.name,
     uid: metadata.uid,
     isDeleting: metadata.deletionTimestamp !== undefined,
+    finalizers: metadata.finalizers ?? [],
   }));
   return { type, items: views.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
