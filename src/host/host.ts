@@ -53,7 +53,7 @@ export interface Mounts {
     /** File-system options, comma-joined by the callee; an option holding a comma or control character is refused. */
     readonly options?: readonly string[];
   }): Promise<void>;
-  /** Bind mount; a read-only one is bound and remounted read-only before it returns (I-19). */
+  /** Bind mount; a read-only one is never writable, not for a moment (I-19). */
   bind(request: {
     readonly source: string;
     readonly target: string;

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { codeOf } from '#base/errors.ts';
 import { HostError, type MountFlag, type Mounts } from '../host.ts';
 import { checkMountOptions } from '../mount-options.ts';
-import { parseMountInfo, topMountAt } from '../mountinfo.ts';
-import { makeReadOnly, mountFilesystem, mountNow, unmountPath } from './syscalls.ts';
+import { parseMountInfo } from '../mountinfo.ts';
+import { bindReadOnlyNow, mountFilesystem, mountNow, unmountPath } from './syscalls.ts';
 
 const FLAGS: Readonly<Record<MountFlag, number>> = {
   ro: 1,
@@ -14,7 +14,6 @@ const FLAGS: Readonly<Record<MountFlag, number>> = {
   nosymfollow: 256,
   noatime: 1024,
 };
-const MS_REMOUNT = 32;
 const MS_BIND = 4096;
 const MS_REC = 16384;
 const PROPAGATION = { private: 1 << 18, slave: 1 << 19, shared: 1 << 20 } as const;
@@ -25,32 +24,11 @@ const table: Mounts['table'] = async () => parseMountInfo(await readFile('/proc/
 const bitsOf = (flags: readonly string[]): number =>
   flags.reduce((bits, flag) => bits | (FLAGS[flag as MountFlag] ?? 0), 0);
 
-async function bindReadOnly(source: string, target: string, recursive: boolean): Promise<void> {
-  mountNow({ source, target, fsType: null, flags: MS_BIND | (recursive ? MS_REC : 0), data: null });
+function bindReadOnly(source: string, target: string, recursive: boolean): void {
   try {
-    await turnReadOnly(target, recursive);
+    bindReadOnlyNow(source, target, { recursive });
   } catch (error) {
-    // A writable mount must not stay where a read-only one was asked for.
-    await unmountPath(target, UMOUNT_NOFOLLOW);
-    throw error;
-  }
-}
-
-async function turnReadOnly(target: string, recursive: boolean): Promise<void> {
-  try {
-    makeReadOnly(target, { recursive });
-  } catch (error) {
-    if (codeOf(error) !== 'ENOSYS') throw error;
-    if (recursive) throw unsupported(target);
-    // Before Linux 5.12: a remount sets all flags at once, so those of the table are given again.
-    const kept = bitsOf(topMountAt(await table(), target)?.options ?? []);
-    mountNow({
-      source: null,
-      target,
-      fsType: null,
-      flags: MS_BIND | MS_REMOUNT | kept | FLAGS.ro,
-      data: null,
-    });
+    throw codeOf(error) === 'ENOSYS' ? unsupported(target) : error;
   }
 }
 
@@ -59,7 +37,7 @@ function unsupported(path: string): HostError {
     code: 'UNSUPPORTED',
     syscall: 'mount_setattr',
     path,
-    message: `Cannot bind ${JSON.stringify(path)} recursively read-only: that needs Linux 5.12 or later`,
+    message: `Cannot bind ${JSON.stringify(path)} read-only: that needs Linux 5.12 or later`,
   });
 }
 
@@ -73,7 +51,7 @@ export const realMounts: Mounts = {
   },
   async bind({ source, target, readOnly, recursive = false }) {
     if (readOnly) {
-      await bindReadOnly(source, target, recursive);
+      bindReadOnly(source, target, recursive);
     } else {
       mountNow({ source, target, fsType: null, flags: MS_BIND | (recursive ? MS_REC : 0), data: null });
     }

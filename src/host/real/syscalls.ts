@@ -1,5 +1,6 @@
 // System calls that Node does not offer, through koffi. errno is read at once after a call (inside its callback for
 // the ones that may take long), and becomes a HostError with the call's name and path.
+import { closeSync } from 'node:fs';
 import koffi from 'koffi';
 import { HostError } from '../host.ts';
 
@@ -13,13 +14,22 @@ const ioctlNumber = libc.func('ioctl', 'int', ['int', 'unsigned long', 'long']);
 const lseekCall = libc.func('int64_t lseek64(int, int64_t, int)');
 const flockCall = libc.func('int flock(int, int)');
 const mknodCall = libc.func('int mknod(const char *, unsigned int, uint64_t)');
-const syscallCall = libc.func('syscall', 'long', [
+const openTreeCall = libc.func('syscall', 'long', ['long', 'int', 'const char *', 'unsigned int']);
+const setattrCall = libc.func('syscall', 'long', [
   'long',
   'int',
   'const char *',
   'unsigned int',
   koffi.inout('uint8_t *'),
   'size_t',
+]);
+const moveMountCall = libc.func('syscall', 'long', [
+  'long',
+  'int',
+  'const char *',
+  'int',
+  'const char *',
+  'unsigned int',
 ]);
 
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
@@ -142,25 +152,49 @@ export function makeBlockNode(path: string, major: number, minor: number): void 
   if (errnoName(errno) !== 'EEXIST') throw failed('mknod', path, errno);
 }
 
+// The numbers of the calls are the same on x86_64 and arm64.
+const SYS_OPEN_TREE = 428;
+const SYS_MOVE_MOUNT = 429;
 const SYS_MOUNT_SETATTR = 442;
 const AT_FDCWD = -100;
-const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOUNT_ATTR_RDONLY = 1n;
 
-/** mount_setattr(2) (Linux 5.12): makes a mount read-only and leaves its other attributes as they are. */
-export function makeReadOnly(target: string, options: { readonly recursive: boolean }): void {
-  checkPath('mount_setattr', target);
-  const attributes = Buffer.alloc(32);
-  attributes.writeBigUInt64LE(MOUNT_ATTR_RDONLY, 0);
-  const flags = options.recursive ? AT_RECURSIVE : AT_SYMLINK_NOFOLLOW;
-  const result: number = syscallCall(
-    SYS_MOUNT_SETATTR,
-    AT_FDCWD,
-    target,
-    flags,
-    attributes,
-    attributes.length,
+/**
+ * A bind mount that was never writable: a detached copy of the mount (open_tree) is made read-only (mount_setattr,
+ * Linux 5.12) and only then put in its place (move_mount). A kill in between leaves nothing.
+ */
+export function bindReadOnlyNow(
+  source: string,
+  target: string,
+  options: { readonly recursive: boolean },
+): void {
+  checkPath('open_tree', source);
+  checkPath('move_mount', target);
+  const recursive = options.recursive ? AT_RECURSIVE : 0;
+  const fd = Number(
+    openTreeCall(SYS_OPEN_TREE, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive),
   );
-  if (Number(result) !== 0) throw failed('mount_setattr', target, koffi.errno());
+  if (fd < 0) throw failed('open_tree', source, koffi.errno());
+  try {
+    const attributes = Buffer.alloc(32);
+    attributes.writeBigUInt64LE(MOUNT_ATTR_RDONLY, 0);
+    const set = setattrCall(
+      SYS_MOUNT_SETATTR,
+      fd,
+      '',
+      AT_EMPTY_PATH | recursive,
+      attributes,
+      attributes.length,
+    );
+    if (Number(set) !== 0) throw failed('mount_setattr', source, koffi.errno());
+    const moved = moveMountCall(SYS_MOVE_MOUNT, fd, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+    if (Number(moved) !== 0) throw failed('move_mount', target, koffi.errno());
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,0 +1,165 @@
+// CreateVolume and DeleteVolume. Both write their step before its effect, so that a call repeated after a kill at any
+// point ends as if nothing had happened:
+//
+//   create: record `creating` → format record `blank` → image → record `ready`
+//   delete: record `deleting` → image gone → format record gone → record gone
+import { CsiError } from '#csi/csi-error.ts';
+import type { CreateVolumeRequest, Topology, TopologyRequirement, Volume } from '#csi/generated/csi.ts';
+import { wantedAccess } from './capability.ts';
+import { demandCapacity } from './capacity.ts';
+import type { ControllerParts } from './controller.ts';
+import { poolTopology, TOPOLOGY_KEY } from './pool.ts';
+import type { VolumeRecord } from './records.ts';
+import { fitsRange, newSize, type SizeRange, sizeRange } from './size.ts';
+import { type VolumeId, volumeIdOf } from './volume-id.ts';
+
+// What the provisioner adds for drivers that want to know; nothing here depends on it.
+const IGNORED_PARAMETER = /^csi\.storage\.k8s\.io\//;
+
+export interface VolumeWanted {
+  readonly id: VolumeId;
+  readonly name: string;
+  readonly range: SizeRange;
+  readonly fsType: 'ext4' | 'xfs' | undefined;
+}
+
+/** Reads and checks a request. */
+export function volumeWanted(request: CreateVolumeRequest, poolName: string): VolumeWanted {
+  if (request.name === '') throw invalid('its "name" is missing');
+  if (request.volumeCapabilities.length === 0) throw invalid('its "volume_capabilities" are missing');
+  if (request.volumeContentSource !== null)
+    throw invalid('volumes from snapshots or other volumes are not supported');
+  if (Object.keys(request.mutableParameters).length > 0)
+    throw invalid('"mutable_parameters" are not supported');
+  const unknown = Object.keys(request.parameters).find((key) => !IGNORED_PARAMETER.test(key));
+  if (unknown !== undefined) {
+    throw invalid(`the parameter ${JSON.stringify(unknown.slice(0, 80))} is unknown: this driver takes none`);
+  }
+  const wanted = request.volumeCapabilities.map((capability) => wantedAccess(capability).how);
+  demandTopology(request.accessibilityRequirements, poolName);
+  return {
+    id: volumeIdOf(request.name),
+    name: request.name,
+    range: sizeRange(request.capacityRange),
+    fsType: wanted
+      .map((how) => (how.kind === 'mount' ? how.fsType : undefined))
+      .find((type) => type !== undefined),
+  };
+}
+
+function invalid(because: string): CsiError {
+  return new CsiError('INVALID_ARGUMENT', `Cannot create the volume: ${because}`);
+}
+
+/** One of the topologies asked for must be this pool. */
+function demandTopology(requirement: TopologyRequirement | null, poolName: string): void {
+  const asked = [...(requirement?.requisite ?? []), ...(requirement?.preferred ?? [])];
+  if (asked.length === 0 || asked.some((topology) => isPool(topology, poolName))) return;
+  throw new CsiError(
+    'RESOURCE_EXHAUSTED',
+    `Cannot create the volume where it is wanted: this pool is ${TOPOLOGY_KEY}=${JSON.stringify(poolName)}`,
+  );
+}
+
+export function isPool(topology: Topology, poolName: string): boolean {
+  return Object.entries(topology.segments).every(
+    ([key, value]) => key === TOPOLOGY_KEY && value === poolName,
+  );
+}
+
+/** Creates the volume or finds it: whatever a call before this one had done. */
+export async function createVolume(parts: ControllerParts, wanted: VolumeWanted): Promise<VolumeRecord> {
+  const { ledger } = parts;
+  const known = await ledger.read(wanted.id);
+  if (known === undefined) return finishCreation(parts, await parts.inTurn(() => begin(parts, wanted)));
+  if (known.name !== wanted.name)
+    throw new CsiError('INTERNAL', `The id ${wanted.id} belongs to a volume of another name`);
+  if (known.phase === 'deleting') {
+    throw new CsiError('ABORTED', `The volume ${wanted.id} of this name is being deleted: try again later`);
+  }
+  if (!fitsRange(known.sizeBytes, wanted.range)) {
+    throw new CsiError(
+      'ALREADY_EXISTS',
+      `The volume ${wanted.id} of this name exists with ${known.sizeBytes} bytes, which is not in the range asked for`,
+    );
+  }
+  return known.phase === 'ready' ? known : finishCreation(parts, known);
+}
+
+/** In turn, so that two volumes never get the same free space. */
+async function begin(
+  parts: ControllerParts,
+  { id, name, range, fsType }: VolumeWanted,
+): Promise<VolumeRecord> {
+  const sizeBytes = newSize(range, fsType);
+  await demandCapacity(parts, sizeBytes, `create a volume of ${sizeBytes} bytes`);
+  if ((await parts.host.images.stat(parts.paths.image(id))) !== undefined) {
+    // A record outlives its image in both directions, so this image is not one of ours, or its record was lost.
+    throw new CsiError(
+      'INTERNAL',
+      `An image of volume ${id} is in the pool and no record of it: it is left as it is`,
+    );
+  }
+  const record: VolumeRecord = {
+    id,
+    name,
+    phase: 'creating',
+    sizeBytes,
+    growingToBytes: undefined,
+    attachment: undefined,
+  };
+  await parts.ledger.write(record);
+  return record;
+}
+
+async function finishCreation(
+  { ledger, host, paths }: ControllerParts,
+  record: VolumeRecord,
+): Promise<VolumeRecord> {
+  const { id, sizeBytes } = record;
+  // Still `creating`: no node has ever seen the volume, so it is blank whatever was written before.
+  await ledger.writeFormat({ id, state: 'blank', fsType: undefined, filledBytes: 0 });
+  await host.images.create(paths.image(id), sizeBytes);
+  const ready: VolumeRecord = { ...record, phase: 'ready' };
+  await ledger.write(ready);
+  return ready;
+}
+
+/** Deletes a volume that no node has; nothing of it stays. */
+export async function deleteVolume(
+  { ledger, host, paths }: ControllerParts,
+  record: VolumeRecord,
+): Promise<void> {
+  const { id, attachment } = record;
+  if (attachment !== undefined) {
+    throw new CsiError(
+      'FAILED_PRECONDITION',
+      `Cannot delete volume ${id}: it is attached to node ${JSON.stringify(attachment.nodeId)}`,
+    );
+  }
+  const image = await host.images.stat(paths.image(id));
+  const loop = (await host.loops.list()).find(
+    ({ backingInode, backingDevice }) => backingInode === image?.inode && backingDevice === image.deviceId,
+  );
+  if (loop !== undefined) {
+    throw new CsiError(
+      'FAILED_PRECONDITION',
+      `Cannot delete volume ${id}: the loop device ${loop.device} still uses its image`,
+    );
+  }
+  if (record.phase !== 'deleting') await ledger.write({ ...record, phase: 'deleting' });
+  await host.images.remove(paths.image(id));
+  await ledger.removeFormat(id);
+  await ledger.remove(id);
+}
+
+/** A volume as replies show it. */
+export function volumeOf({ id, sizeBytes }: VolumeRecord, poolName: string): Volume {
+  return {
+    volumeId: id,
+    capacityBytes: String(sizeBytes),
+    volumeContext: {},
+    contentSource: null,
+    accessibleTopology: [poolTopology(poolName)],
+  };
+}
