@@ -1,8 +1,8 @@
 // Defaults and write strategies of the served kinds.
 import { expect, test } from 'vitest';
-import type { JsonObject } from '../json.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
 import { rootOf } from './field.ts';
-import { kindOf } from './index.ts';
+import { kindOf, servedKinds } from './index.ts';
 
 const container = { name: 'app', image: 'busybox' };
 
@@ -185,4 +185,27 @@ test('KND11: finalizers of a namespace come from the old one', () => {
     spec: { finalizers: ['kubernetes'] },
     status: { phase: 'Active' },
   });
+});
+
+test.each(servedKinds)('KND35: defaults of $typeName change nothing twice and nothing in place', (kind) => {
+  const given: JsonObject = { metadata: { name: 'x' }, spec: {}, status: {} };
+  const frozen = deepFreeze(structuredClone(given));
+  const once = deepFreeze(kind.defaults(frozen));
+  expect(kind.defaults(once)).toEqual(once);
+  expect(frozen).toEqual(given);
+});
+
+function deepFreeze(value: JsonObject): JsonObject {
+  for (const member of Object.values(value)) if (isJsonObject(member)) deepFreeze(member);
+  return Object.freeze(value);
+}
+
+test('KND36: a driver counts its generations', () => {
+  const kind = kindOf('CSIDriver');
+  const old = { metadata: {}, spec: { podInfoOnMount: false } };
+  const changed = kind.prepareForUpdate({ metadata: {}, spec: { podInfoOnMount: true } }, old);
+  expect(changed).toMatchObject({ metadata: { generation: 1 } });
+  expect(kind.prepareForUpdate(old, old)).toEqual(old);
+  const labelled = kind.prepareForUpdate({ ...changed, metadata: { labels: { a: 'b' } } }, changed);
+  expect(labelled).toMatchObject({ metadata: { generation: 1 } });
 });
