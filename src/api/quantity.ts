@@ -111,13 +111,14 @@ export function canonicalQuantity(text: string): string | undefined {
 
 export function formatQuantity({ nanos, format }: Quantity): string {
   if (nanos === 0n) return '0';
-  // Kubernetes prints what is below 1024 in decimal, so that 0.5Gi's fraction cannot be lost.
+  // As Kubernetes prints it: below 1024, or with a part of a byte (0.1Gi), in decimal, so that nothing is lost.
   const small = nanos < 1024n * NANO && nanos > -1024n * NANO;
-  return format === 'BinarySI' && !small ? formatBinary(nanos) : formatDecimal(nanos, format);
+  const decimal = format !== 'BinarySI' || small || nanos % NANO !== 0n;
+  return decimal ? formatDecimal(nanos, format) : formatBinary(nanos);
 }
 
 function formatBinary(nanos: bigint): string {
-  let value = divideUp(nanos, NANO);
+  let value = nanos / NANO;
   let power = 0;
   while (power < BINARY.length - 1 && value % 1024n === 0n) {
     value /= 1024n;

@@ -194,6 +194,16 @@ describe('strategic merge patch', () => {
     );
   });
 
+  it('API31: a directive with nothing to apply to takes its object along; within a replacement only it goes', () => {
+    const added = apply({ spec: { securityContext: { $patch: 'replace', runAsUser: 5 }, hostname: 'h' } });
+    expect(added.spec).not.toHaveProperty('securityContext');
+    const inner = { $patch: 'replace', seLinuxOptions: { $patch: 'delete', user: 'u' }, runAsUser: null };
+    const before = { spec: { securityContext: { fsGroup: 1 } } };
+    expect(patched(before, { spec: { securityContext: inner } }, STRATEGIC_MERGE_PATCH)).toEqual({
+      spec: { securityContext: { seLinuxOptions: { user: 'u' } } },
+    });
+  });
+
   it('API31: $retainKeys drops the other members', () => {
     const patch = { name: 'v', $retainKeys: ['name', 'hostPath'], hostPath: { path: '/x' } };
     const { volumes } = apply({ spec: { volumes: [patch] } }).spec as JsonObject;

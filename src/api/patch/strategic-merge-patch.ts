@@ -31,7 +31,7 @@ function memberType(type: TypeRef | undefined, key: string): TypeRef | undefined
 
 function mergeObject(original: JsonObject, patch: JsonObject, type: TypeRef | undefined): JsonObject {
   const directive = getOwn(patch, PATCH);
-  if (directive === 'replace') return plainMembers(patch);
+  if (directive === 'replace') return mapMembers(patch, replacingValue);
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive);
   const merged: Members = { ...retained(original, patch) };
@@ -100,8 +100,8 @@ function mergeMember(
   if (order !== undefined) return orderedList(original, current, patch, key, field);
   if (change === undefined) return current;
   if (Array.isArray(change) && Array.isArray(current)) return mergeList(current, change, field);
-  if (!isJsonObject(change) || !isJsonObject(current)) return plainValue(change);
-  if (field?.patch.includes('replace') === true) return plainValue(change);
+  if (!isJsonObject(change) || !isJsonObject(current)) return addedValue(change);
+  if (field?.patch.includes('replace') === true) return replacingValue(change);
   return mergeObject(current, change, memberType(type, key));
 }
 
@@ -135,14 +135,20 @@ function mergeList(
   change: readonly JsonValue[],
   field: FieldSchema | undefined,
 ): readonly JsonValue[] {
-  const replaces = change.some((item) => isJsonObject(item) && getOwn(item, PATCH) === 'replace');
-  if (replaces || field?.patch.includes('merge') !== true) return plainItems(change);
+  if (field?.patch.includes('merge') !== true) return change.map(replacingValue);
+  if (change.some((item) => directiveOf(item) === 'replace')) {
+    return change.filter((item) => directiveOf(item) === undefined).map(replacingValue);
+  }
   if (field.mergeKey === undefined) {
     const known = new Set(current);
     const added = [...new Set(change)].filter((item) => !known.has(item));
     return mergeOrder([...current, ...added], change, current, identityOf(undefined));
   }
   return mergeByKey(current, change, field.mergeKey, elementType(field.type));
+}
+
+function directiveOf(item: JsonValue): JsonValue | undefined {
+  return isJsonObject(item) ? getOwn(item, PATCH) : undefined;
 }
 
 function elementType(type: TypeRef): TypeRef | undefined {
@@ -160,12 +166,12 @@ function mergeByKey(
   const places = positions(current, identity);
   const kept: JsonValue[] = [];
   const elements = change.map((item) => keyedElement(item, mergeKey));
-  for (const element of elements.filter((item) => getOwn(item, PATCH) === 'delete')) {
+  for (const element of elements.filter((item) => directiveOf(item) === 'delete')) {
     const at = places.get(identity(element));
     if (at !== undefined) merged[at] = undefined;
     places.delete(identity(element));
   }
-  for (const element of elements.filter((item) => getOwn(item, PATCH) !== 'delete')) {
+  for (const element of elements.filter((item) => directiveOf(item) !== 'delete')) {
     const at = places.get(identity(element)) ?? merged.length;
     const old = merged[at];
     merged[at] = mergeObject(isJsonObject(old) ? old : {}, element, type);
@@ -187,24 +193,29 @@ function keyedElement(item: JsonValue, mergeKey: string): JsonObject {
 }
 
 /**
- * A value that takes the place of another, or of nothing. As in Kubernetes: nulls go, and so does a whole object that
- * carries `$patch`, because there is nothing that the directive could apply to.
+ * A value for a member that was absent or of another type. As in Kubernetes, an object within it that carries `$patch`
+ * goes as a whole, because there is nothing that the directive could apply to.
  */
-function plainValue(value: JsonValue): JsonValue | undefined {
-  if (Array.isArray(value)) return plainItems(value);
-  if (!isJsonObject(value)) return value;
-  return getOwn(value, PATCH) === undefined ? plainMembers(value) : undefined;
+function addedValue(value: JsonValue): JsonValue | undefined {
+  if (isJsonObject(value) && getOwn(value, PATCH) !== undefined) return undefined;
+  return mapValue(value, addedValue);
 }
 
-function plainItems(items: readonly JsonValue[]): readonly JsonValue[] {
-  return items.map(plainValue).filter((item) => item !== undefined);
+/** A value that replaces one by directive or by the schema's rule: only the directives themselves go. */
+function replacingValue(value: JsonValue): JsonValue {
+  return mapValue(value, replacingValue);
 }
 
-function plainMembers(object: JsonObject): JsonObject {
+function mapValue(value: JsonValue, map: (inner: JsonValue) => JsonValue | undefined): JsonValue {
+  if (Array.isArray(value)) return value.map(map).filter((item) => item !== undefined);
+  return isJsonObject(value) ? mapMembers(value, map) : value;
+}
+
+function mapMembers(object: JsonObject, map: (inner: JsonValue) => JsonValue | undefined): JsonObject {
   const plain: Members = {};
   for (const [key, value] of Object.entries(object)) {
     if (value === undefined || value === null || isDirective(key)) continue;
-    const kept = plainValue(value);
+    const kept = map(value);
     if (kept !== undefined) setOwn(plain, key, kept);
   }
   return plain;
