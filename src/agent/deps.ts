@@ -5,7 +5,6 @@ import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import type { EventRecorder } from '#client/events.ts';
-import type { InformerSource } from '#client/informer.ts';
 import type { Files } from '#files/files.ts';
 import type { Host } from '#host/host.ts';
 import type { OwnedTrees } from '#host/remove-owned-tree.ts';
@@ -29,9 +28,8 @@ export interface AgentDeps extends NodeEffects {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** With the node's identity. The agent makes its own informers from it, narrowed to this node. */
   readonly api: ApiClient;
-  /** Pods should be restricted to `spec.nodeName=<node>`, Nodes to `metadata.name=<node>`; others are ignored. */
-  readonly informers: InformerSource;
   readonly events: EventRecorder;
   readonly host: Host;
   readonly trees: OwnedTrees;

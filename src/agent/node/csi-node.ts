@@ -57,6 +57,8 @@ async function changeOnce(
     return;
   }
   const isSame = covers(found.spec.drivers, spec.drivers) && covers(spec.drivers, found.spec.drivers);
-  if (isSame && covers(found.metadata.ownerReferences, ownerReferences)) return;
-  await api.update(csiNodes, { ...found, metadata: { ...found.metadata, ownerReferences }, spec });
+  // Set once: a node may not change who owns its CSINode.
+  const metadata = { ownerReferences, ...found.metadata };
+  if (isSame && found.metadata.ownerReferences !== undefined) return;
+  await api.update(csiNodes, { ...found, metadata, spec });
 }

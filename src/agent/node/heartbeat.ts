@@ -47,16 +47,19 @@ async function renew(
   const name = node.name;
   const lease = known ?? (await api.find(leases, { namespace: NAMESPACE, name }, signal));
   const owner = node.node;
-  const ownerReferences =
-    owner === undefined ? [] : [{ apiVersion: 'v1', kind: 'Node', name, uid: owner.metadata.uid }];
+  // Set once: a node may not change who owns its lease.
+  const owned =
+    owner === undefined
+      ? {}
+      : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: owner.metadata.uid }] };
   const spec = {
     holderIdentity: name,
     leaseDurationSeconds: DURATION_SECONDS,
     renewTime: formatMicroTime(clock.now()),
   };
   if (lease === undefined) {
-    return api.create(leases, { metadata: { namespace: NAMESPACE, name, ownerReferences }, spec }, signal);
+    return api.create(leases, { metadata: { namespace: NAMESPACE, name, ...owned }, spec }, signal);
   }
-  const metadata = { ...lease.metadata, ownerReferences };
+  const metadata = { ...owned, ...lease.metadata };
   return api.update(leases, { ...lease, metadata, spec: { ...lease.spec, ...spec } }, signal);
 }

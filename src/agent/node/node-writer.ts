@@ -24,7 +24,6 @@ const HEARTBEAT_MS = 300_000;
 export interface NodeWriterDeps {
   readonly clock: Clock;
   readonly api: ApiClient;
-  readonly informers: InformerSource;
   readonly identity: NodeIdentity;
   readonly facts: MachineFacts;
   readonly readiness: () => Readiness;
@@ -60,8 +59,8 @@ export class NodeWriter {
   }
 
   /** Follows the Node in the cache. Returns the function that stops it. */
-  follow(): () => void {
-    return this.#deps.informers.informer(nodes).subscribe((event) => {
+  follow(informers: InformerSource): () => void {
+    return informers.informer(nodes).subscribe((event) => {
       if (event.object.metadata.name !== this.name || this.#node === undefined) return;
       if (event.kind === 'deleted') this.#node = undefined;
       else this.#learn(event.object);

@@ -9,7 +9,8 @@ import { ApiError } from '#client/api-error.ts';
 import type { EventRecorder } from '#client/events.ts';
 import type { PodRuntimeClient } from '../runtime/pod-runtime.ts';
 import { configMapKeys, secretKeys } from '../world/object-keys.ts';
-import { containerConfig, sandboxConfig } from './container-config.ts';
+import { podLogDirectory } from '../paths.ts';
+import { containerConfig, identityOfPod, sandboxConfig } from './container-config.ts';
 import { containerDevices, containerMounts, type MountsDeps } from './container-mounts.ts';
 import { ContainerConfigError, environmentOf, type KeyReader } from './environment.ts';
 import type { SandboxRun } from './runtime-state.ts';
@@ -60,6 +61,8 @@ export async function startContainer(deps: ContainerStartDeps, request: StartReq
   const imageRef = await ensureImage(deps, request);
   const sandboxOptions = sandboxConfig(pod, { attempt: sandbox.attempt, logsRoot });
   const id = await named('CreateContainerError', async () => {
+    const logs = `${podLogDirectory(logsRoot, identityOfPod(pod))}/${container.name}`;
+    await deps.tree.makeDirectory(logs, 0o755);
     const config = await configOf(deps, request, imageRef);
     return runtime.createContainer(sandbox.id, config, sandboxOptions);
   });

@@ -6,7 +6,7 @@ import type { Stored } from '#api/object.ts';
 import { pods } from '#api/resources.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Outcome } from '#client/outcome.ts';
-import { POD_NAME, POD_NAMESPACE, POD_UID } from './labels.ts';
+import { ownPodsQuery } from '../node/node-scope.ts';
 import { decidePod, type PodStep, type PodView, specView } from './decide.ts';
 import { DEFAULT_GRACE_SECONDS, graceSecondsOf } from './container-config.ts';
 import { readTerminationMessage } from './pod-directory.ts';
@@ -63,7 +63,7 @@ export class PodWorkers {
   async reconcile(uid: string): Promise<Outcome> {
     const memory = this.#of(uid);
     const runtime = await this.#deps.runtime.observe(uid);
-    if (!(await this.#confirm(uid, memory, runtime))) {
+    if (!(await this.#isConfirmed(uid, memory))) {
       return {
         kind: 'blocked',
         because: 'the API has the pod, the cache not yet',
@@ -75,30 +75,15 @@ export class PodWorkers {
     return this.#carryOut(uid, { memory, view, step });
   }
 
-  /** Makes sure that a pod missing from the cache is really gone. */
-  async #confirm(uid: string, memory: PodMemory, runtime: PodRuntime): Promise<boolean> {
-    if (this.#deps.cached(uid) !== undefined || memory.isGone) return true;
-    const name = memory.pod?.metadata ?? (await this.#recordedName(uid, runtime));
-    if (name?.name !== undefined && name.name !== '') {
-      const found = await this.#deps.api.find(pods, { namespace: name.namespace ?? '', name: name.name });
-      if (found?.metadata.uid === uid) return false;
-    }
-    this.#deps.log.info('a pod is gone from the API: taking it down', { pod: uid, name: name?.name });
+  /** Makes sure, by a live list, that a pod missing from the cache is really gone (AGT32). */
+  async #isConfirmed(uid: string, memory: PodMemory): Promise<boolean> {
+    const { api, cached, nodeName, log } = this.#deps;
+    if (cached(uid) !== undefined || memory.isGone) return true;
+    const { items } = await api.list(pods, ownPodsQuery(nodeName));
+    if (items.some(({ metadata }) => metadata.uid === uid)) return false;
+    log.info('a pod is gone from the API: taking it down', { pod: uid, name: memory.pod?.metadata.name });
     memory.isGone = true;
     return true;
-  }
-
-  /** What the runtime's labels or the mount records say about an orphan. */
-  async #recordedName(
-    uid: string,
-    runtime: PodRuntime,
-  ): Promise<{ name?: string; namespace?: string } | undefined> {
-    const record = this.#deps.records.publishes().find((one) => one.podUid === uid);
-    if (record !== undefined) return { name: record.podName, namespace: record.podNamespace };
-    if (runtime.sandboxes.length === 0) return undefined;
-    const { sandboxes } = await this.#deps.runtime.list();
-    const labels = sandboxes.find((sandbox) => sandbox.labels[POD_UID] === uid)?.labels;
-    return { name: labels?.[POD_NAME] ?? '', namespace: labels?.[POD_NAMESPACE] ?? '' };
   }
 
   async #view(uid: string, memory: PodMemory, runtime: PodRuntime): Promise<PodView> {
@@ -219,6 +204,7 @@ export class PodWorkers {
       terminationMessages: memory.terminationMessages,
       hostIp: this.#deps.hostIp,
       runtimeName: this.#deps.runtimeName,
+      usesImages: this.#deps.usesImages,
       now: view.now,
     });
     const write = await writeStatus(this.#deps.api, pod, wanted);

@@ -28,6 +28,8 @@ export interface StatusView {
   readonly hostIp: string;
   /** `holdfast`, `containerd`: the scheme of container ids. */
   readonly runtimeName: string;
+  /** False: the runtime runs containers without their images. */
+  readonly usesImages: boolean;
   readonly now: number;
 }
 
@@ -72,7 +74,7 @@ function containerStatus(view: StatusView, container: Container, isInit: boolean
   return {
     name,
     image,
-    imageID: run?.imageId ?? '',
+    imageID: view.usesImages ? (run?.imageId ?? '') : '',
     ...(run === undefined ? {} : { containerID: `${runtimeName}://${run.id}` }),
     ready: isInit ? state.terminated?.exitCode === 0 : isRunning,
     started: isRunning,
@@ -187,9 +189,9 @@ function conditionsOf(view: StatusView, { init, main, phase }: Summary): readonl
 /** Says honestly when a running container was not made from its image. */
 function imageCondition({
   runtime,
+  usesImages,
 }: StatusView): readonly (readonly [string, boolean, Partial<PodCondition>])[] {
-  const isUnused = runtime.runs.some((run) => run.state === 'running' && run.imageId === '');
-  if (!isUnused) return [];
+  if (usesImages || runtime.runs.length === 0) return [];
   const message =
     'the sandbox runtime runs containers on the root filesystem of the node: the image was not used';
   return [['holdfast.dev/ImageUsed', false, { reason: 'SandboxRuntime', message }]];

@@ -1,8 +1,8 @@
 // subPath: part of a volume, found by a walk that follows no link and bound from its descriptor, so that a pod cannot
 // point it elsewhere (CVE-2017-1002101, CVE-2021-25741). The binds stand below the pod's own directory and are found
 // there again by the mount table alone.
+import { codeOf } from '#base/errors.ts';
 import type { Host } from '#host/host.ts';
-import { HostError } from '#host/host.ts';
 import type { PinnedPath, SafePaths } from '#host/safe-path.ts';
 import { mountsAt, mountsBelow } from '#volumes/mount-table.ts';
 import type { Tree } from '#volumes/tree.ts';
@@ -20,7 +20,7 @@ async function openOrMake({ safePaths }: SubPathDeps, root: string, relative: st
   try {
     return await safePaths.open(root, relative, { oneMount: false });
   } catch (error) {
-    if (!(error instanceof HostError) || error.code !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
     return safePaths.makeDirectories(root, relative, { mode: MODE });
   }
 }

@@ -49,10 +49,13 @@ export function listenAgentServer(
   });
 }
 
+/** The names under which API servers show themselves: Holdfast's. Others are recognised by system:masters. */
+const API_SERVERS = ['holdfast:server', 'holdfast:apiserver'];
+
 /** True for the API server's client identity. */
 export function isApiServer(peer: PeerIdentity | undefined): boolean {
   if (peer === undefined) return false;
-  return peer.organizations.includes('system:masters') || peer.commonName === 'holdfast:apiserver';
+  return peer.organizations.includes('system:masters') || API_SERVERS.includes(peer.commonName);
 }
 
 function text(status: number, body: string): HttpResponse {

@@ -1,0 +1,475 @@
+// The agent with everything real beneath it: API server (memory store), sandbox runtime, mounts, a CSI driver on a
+// unix socket. Only the scheduler and the attachment loop are played by the test.
+import { mkdir, readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { servedKinds } from '#api/kinds/index.ts';
+import type { Pod } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
+import {
+  configMaps,
+  csiDrivers,
+  csiNodes,
+  leases,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  secrets,
+  volumeAttachments,
+} from '#api/resources.ts';
+import { type Log, silentLog } from '#base/log.ts';
+import { realClock } from '#base/real/clock.ts';
+import { realRandom } from '#base/real/random.ts';
+import type { ApiClient } from '#client/api-client.ts';
+import { createApiClient } from '#client/create-client.ts';
+import { createEventRecorder } from '#client/event-recorder.ts';
+import { serveRegistration } from '#csi/registration.ts';
+import { serveDriver } from '#csi/serve.ts';
+import { realFiles } from '#files/real/files.ts';
+import { realHost } from '#host/real/host.ts';
+import { realOwnedTrees } from '#host/real/remove-owned-tree.ts';
+import { realSafePaths } from '#host/real/safe-path.ts';
+import { realProcesses } from '#runtime/sandbox/real/processes.ts';
+import { realStreamListener } from '#runtime/sandbox/real/stream-listener.ts';
+import { sandboxService } from '#runtime/sandbox/sandbox.ts';
+import { createApiServer } from '#server/server.ts';
+import { memoryStore } from '#store/memory.ts';
+import { ADMIN, nodeUser } from '#testing/api-server.ts';
+import { watchLeaks } from '#testing/leaks.ts';
+import { scratchFolder } from '#testing/real/scratch.ts';
+import { realGrpc } from '#transport/real/grpc.ts';
+import type { HttpTransport } from '#transport/http.ts';
+import { agentService } from './agent.ts';
+import { attachmentName } from './paths.ts';
+import { realNodeEffects } from './real/node-effects.ts';
+
+const NODE = 'node-1';
+const DRIVER = 'test.holdfast.dev';
+const KEY = `kubernetes.io/csi/${DRIVER}^vol-1`;
+const clock = realClock();
+const host = realHost();
+const grpc = realGrpc();
+
+const loud: Log = {
+  ...silentLog,
+  warn: (message, fields) => void process.stderr.write(`warn ${message} ${JSON.stringify(fields)}\n`),
+  error: (message, fields) => void process.stderr.write(`error ${message} ${JSON.stringify(fields)}\n`),
+  with: () => loud,
+};
+
+async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const end = clock.elapsed() + 20_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (clock.elapsed() > end) throw new Error(`waited 20 s for: ${what}`);
+    await new Promise<void>((resolve) => void clock.after(10, 'periodic', resolve));
+  }
+}
+
+/** A driver that stages a tmpfs and binds it into pods. */
+function driverHandlers(calls: string[]) {
+  return {
+    identity: {
+      getPluginInfo: async () => ({ name: DRIVER, vendorVersion: '1' }),
+      getPluginCapabilities: async () => ({ capabilities: [] }),
+      probe: async () => ({}),
+    },
+    node: {
+      nodeGetInfo: async () => ({
+        nodeId: NODE,
+        maxVolumesPerNode: '7',
+        accessibleTopology: { segments: { 'topology.test.holdfast.dev/pool': 'one' } },
+      }),
+      nodeGetCapabilities: async () => ({
+        capabilities: [{ rpc: { type: 'STAGE_UNSTAGE_VOLUME' as const } }],
+      }),
+      nodeStageVolume: async (request: { stagingTargetPath: string; publishContext: object }) => {
+        calls.push(`stage ${JSON.stringify(request.publishContext)}`);
+        const target = request.stagingTargetPath;
+        await host.mounts.mount({ source: 'tmpfs', target, fsType: 'tmpfs', flags: ['nosuid', 'nodev'] });
+        return {};
+      },
+      nodePublishVolume: async (request: { stagingTargetPath: string; targetPath: string }) => {
+        calls.push('publish');
+        await mkdir(request.targetPath, { recursive: true });
+        const { stagingTargetPath: source, targetPath: target } = request;
+        await host.mounts.bind({ source, target, readOnly: false });
+        return {};
+      },
+      nodeUnpublishVolume: async (request: { targetPath: string }) => {
+        calls.push('unpublish');
+        await host.mounts.unmount(request.targetPath);
+        return {};
+      },
+      nodeUnstageVolume: async (request: { stagingTargetPath: string }) => {
+        calls.push('unstage');
+        await host.mounts.unmount(request.stagingTargetPath);
+        return {};
+      },
+    },
+  };
+}
+
+const calls: string[] = [];
+const over = new AbortController();
+const stack = new AsyncDisposableStack();
+let admin: ApiClient;
+let root: string;
+let startAgent: () => { stop(): Promise<void> };
+let agent: { stop(): Promise<void> };
+
+watchLeaks({ within: '/pods/' });
+
+beforeAll(async () => {
+  const scratch = stack.use(await scratchFolder());
+  root = scratch.path;
+  const deps = { clock, random: realRandom(), log: loud, files: realFiles(), grpc };
+  const server = stack.use(
+    await createApiServer({
+      ...deps,
+      store: memoryStore(),
+      kinds: servedKinds,
+      versionInfo: { major: '1', minor: '36', gitVersion: 'v1.36.0' },
+    }),
+  );
+  admin = createApiClient(server.handler, ADMIN);
+  const api = createApiClient(server.handler, nodeUser(NODE));
+  const processes = stack.use(
+    realProcesses({
+      threadEntry: new URL('../runtime/sandbox/real/namespace-thread-entry.ts', import.meta.url),
+    }),
+  );
+  const criEndpoint = `unix://${root}/cri.sock`;
+  const sandbox = sandboxService({
+    ...deps,
+    processes,
+    streams: realStreamListener(),
+    options: {
+      endpoint: criEndpoint,
+      stateDirectory: `${root}/sandbox`,
+      hiddenDirectories: [],
+      topLayerBytes: 1 << 26,
+      hostIp: '127.0.0.1',
+    },
+  }).run(over.signal);
+  stack.defer(() => sandbox);
+  const events = createEventRecorder({ ...deps, api, component: 'kubelet', host: NODE });
+  const recording = events.run(over.signal);
+  stack.defer(() => recording);
+  await mkdir(`${root}/kubelet/plugins_registry`, { recursive: true, mode: 0o700 });
+  stack.use(await serveDriver(grpc, `${root}/csi.sock`, driverHandlers(calls)));
+  stack.use(
+    await serveRegistration(grpc, `${root}/kubelet/plugins_registry/test-reg.sock`, {
+      name: DRIVER,
+      endpoint: `${root}/csi.sock`,
+      supportedVersions: ['1.0.0'],
+      notified: (status) => void calls.push(`notified ${status.pluginRegistered} ${status.error}`),
+    }),
+  );
+  const http: HttpTransport = {
+    listen: async () => ({ port: 10250, [Symbol.asyncDispose]: async () => undefined }),
+    client: () => {
+      throw new Error('no client in this test');
+    },
+  };
+  startAgent = () => {
+    const stop = new AbortController();
+    const running = agentService({
+      ...deps,
+      ...realNodeEffects(),
+      api,
+      events,
+      host,
+      trees: realOwnedTrees,
+      safePaths: realSafePaths,
+      http,
+      criEndpoint,
+      nodeName: NODE,
+      kubeletRoot: `${root}/kubelet`,
+      podLogsRoot: `${root}/logs`,
+      internalIp: '127.0.0.1',
+      listen: {
+        host: '127.0.0.1',
+        port: 0,
+        tls: { certificate: '', privateKey: '', certificateAuthority: '' },
+      },
+      version: 'v1.36.0-test',
+    }).run(stop.signal);
+    return {
+      async stop() {
+        stop.abort();
+        await running;
+      },
+    };
+  };
+  agent = startAgent();
+});
+
+afterAll(async () => {
+  await agent.stop();
+  over.abort();
+  // After a failure: nothing of this test may stay mounted.
+  const left = (await host.mounts.table()).filter(({ mountPoint }) =>
+    mountPoint.startsWith(`${root}/kubelet`),
+  );
+  for (const { mountPoint } of left.reverse()) await host.mounts.unmount(mountPoint);
+  await stack.disposeAsync();
+});
+
+const find = (name: string): Promise<Stored<Pod> | undefined> =>
+  admin.find(pods, { namespace: 'default', name });
+
+async function podWhen(name: string, what: string, is: (pod: Stored<Pod>) => boolean): Promise<Stored<Pod>> {
+  let last: Stored<Pod> | undefined;
+  try {
+    return await until(`pod ${name} ${what}`, async () => {
+      last = await find(name);
+      return last !== undefined && is(last) ? last : undefined;
+    });
+  } catch (error) {
+    throw new Error(`${String(error)}: ${JSON.stringify(last?.status, undefined, 1)}`);
+  }
+}
+
+const isRunning = (pod: Pod): boolean =>
+  pod.status?.containerStatuses?.every((one) => one.ready) === true && pod.status.phase === 'Running';
+
+function podObject(name: string, spec: Partial<NonNullable<Pod['spec']>>): Pod {
+  return {
+    metadata: { namespace: 'default', name },
+    spec: { nodeName: NODE, containers: [], terminationGracePeriodSeconds: 1, ...spec },
+  };
+}
+
+test('AGT40 AGT41 AGT43 AGT44: the node registers itself, its heartbeat and its driver', async () => {
+  const node = await until('a ready node', async () => {
+    const found = await admin.find(nodes, { name: NODE });
+    return found?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True')
+      ? found
+      : undefined;
+  });
+  expect(node.status?.daemonEndpoints?.kubeletEndpoint?.Port).toBe(10250);
+  expect(node.status?.nodeInfo?.bootID).toBe(await host.bootId());
+  expect(node.metadata.labels?.['kubernetes.io/hostname']).toBe(NODE);
+  const lease = await until('a lease', () =>
+    admin.find(leases, { namespace: 'kube-node-lease', name: NODE }),
+  );
+  expect(lease.spec?.holderIdentity).toBe(NODE);
+  const csiNode = await until('a CSINode', () => admin.find(csiNodes, { name: NODE }));
+  expect(csiNode.spec.drivers).toEqual([
+    {
+      name: DRIVER,
+      nodeID: NODE,
+      topologyKeys: ['topology.test.holdfast.dev/pool'],
+      allocatable: { count: 7 },
+    },
+  ]);
+  const labelled = await admin.get(nodes, { name: NODE });
+  expect(labelled.metadata.labels?.['topology.test.holdfast.dev/pool']).toBe('one');
+  await until('the notification', async () => calls.includes('notified true '));
+});
+
+test('AGT20 AGT23 AGT29: a pod with local volumes runs, is deleted, and leaves nothing', async () => {
+  await admin.create(configMaps, {
+    metadata: { namespace: 'default', name: 'settings' },
+    data: { colour: 'blue' },
+  });
+  await admin.create(secrets, {
+    metadata: { namespace: 'default', name: 'key' },
+    data: { token: Buffer.from('s3cret').toString('base64') },
+  });
+  const script = 'cat /c/colour /s/token > /e/out; echo $COLOUR >> /e/sub; echo hello; exec sleep 1000';
+  await admin.create(
+    pods,
+    podObject('local', {
+      containers: [
+        {
+          name: 'main',
+          image: 'any',
+          command: ['sh', '-c', script],
+          env: [
+            { name: 'COLOUR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'colour' } } },
+            { name: 'TWICE', value: '$(COLOUR)$(COLOUR)' },
+          ],
+          volumeMounts: [
+            { name: 'c', mountPath: '/c' },
+            { name: 's', mountPath: '/s' },
+            { name: 'e', mountPath: '/e' },
+            { name: 'e', mountPath: '/part', subPath: 'a/b' },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'c', configMap: { name: 'settings' } },
+        { name: 's', secret: { secretName: 'key' } },
+        { name: 'e', emptyDir: {} },
+      ],
+    }),
+  );
+  const pod = await podWhen('local', 'running', isRunning);
+  const volume = `${root}/kubelet/pods/${pod.metadata.uid}/volumes/kubernetes.io~empty-dir/e`;
+  await until(
+    'the output',
+    async () => (await readFile(`${volume}/out`, 'utf8').catch(() => '')) === 'blues3cret',
+  );
+  expect(pod.status?.containerStatuses?.[0]?.containerID).toMatch(/^holdfast:\/\//);
+  expect(pod.status?.containerStatuses?.[0]?.imageID).toBe('');
+  expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  await admin.delete(pods, { namespace: 'default', name: 'local' });
+  await until('the pod to be gone', async () => (await find('local')) === undefined);
+  const table = await host.mounts.table();
+  expect(table.filter(({ mountPoint }) => mountPoint.includes(pod.metadata.uid))).toEqual([]);
+  expect(await realNodeEffects().tree.list(`${root}/kubelet/pods`)).toEqual([]);
+});
+
+async function makeClaim(): Promise<void> {
+  await admin.create(csiDrivers, { metadata: { name: DRIVER }, spec: { attachRequired: true } });
+  const claim = await admin.create(persistentVolumeClaims, {
+    metadata: { namespace: 'default', name: 'data' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+      volumeName: 'pv-1',
+      storageClassName: '',
+    },
+  });
+  await admin.create(persistentVolumes, {
+    metadata: { name: 'pv-1' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      csi: { driver: DRIVER, volumeHandle: 'vol-1', fsType: 'ext4' },
+      claimRef: {
+        kind: 'PersistentVolumeClaim',
+        namespace: 'default',
+        name: 'data',
+        uid: claim.metadata.uid,
+      },
+    },
+  });
+  const status = {
+    phase: 'Bound' as const,
+    accessModes: ['ReadWriteOnce' as const],
+    capacity: { storage: '1Gi' },
+  };
+  await admin.updateStatus(persistentVolumeClaims, { ...claim, status });
+}
+
+/** What the attachment loop and the attacher do. */
+async function attach(): Promise<void> {
+  const attachment = await admin.create(volumeAttachments, {
+    metadata: { name: attachmentName('vol-1', DRIVER, NODE) },
+    spec: { attacher: DRIVER, nodeName: NODE, source: { persistentVolumeName: 'pv-1' } },
+  });
+  const status = { attached: true, attachmentMetadata: { path: '/dev/x' } };
+  await admin.updateStatus(volumeAttachments, { ...attachment, status });
+  const patch = { status: { volumesAttached: [{ name: KEY, devicePath: '' }] } };
+  await admin.patch(nodes, { name: NODE }, { type: 'merge', patch, subresource: 'status' });
+}
+
+test('AGT5 AGT6 AGT8 AGT9 AGT26 AGT14: a claim is attached, staged, published, kept over restarts, and taken down', async () => {
+  await makeClaim();
+  calls.length = 0;
+  const script = 'echo line >> /data/f; while true; do sleep 0.1; done';
+  const spec = {
+    containers: [
+      {
+        name: 'main',
+        image: 'any',
+        command: ['sh', '-c', script],
+        volumeMounts: [{ name: 'd', mountPath: '/data' }],
+      },
+    ],
+    volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }],
+  };
+  await admin.create(pods, podObject('claimed', spec));
+  await until('volumesInUse', async () =>
+    (await admin.get(nodes, { name: NODE })).status?.volumesInUse?.includes(KEY),
+  );
+  expect(calls).toEqual([]);
+  await attach();
+  const pod = await podWhen('claimed', 'running', isRunning);
+  expect(calls).toEqual(['stage {"path":"/dev/x"}', 'publish']);
+  const target = `${root}/kubelet/pods/${pod.metadata.uid}/volumes/kubernetes.io~csi/pv-1/mount`;
+  await until('the line', async () => (await readFile(`${target}/f`, 'utf8').catch(() => '')) === 'line\n');
+
+  // The container is killed: it restarts on the same data.
+  const id = pod.status?.containerStatuses?.[0]?.containerID?.slice('holdfast://'.length) ?? '';
+  expect(id).not.toBe('');
+  await killContainer(pod.metadata.uid);
+  const restarted = await podWhen(
+    'claimed',
+    'restarted',
+    (one) => isRunning(one) && one.status?.containerStatuses?.[0]?.restartCount === 1,
+  );
+  expect(restarted.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode).toBe(137);
+  await until('two lines', async () => (await readFile(`${target}/f`, 'utf8')) === 'line\nline\n');
+
+  // The agent ends and starts again: nothing is called, nothing is unmounted.
+  const before = calls.length;
+  const table = await host.mounts.table();
+  await agent.stop();
+  agent = startAgent();
+  await admin.create(
+    pods,
+    podObject('marker', { containers: [{ name: 'm', image: 'x', command: ['sleep', '100'] }] }),
+  );
+  await podWhen('marker', 'running', isRunning);
+  expect(calls.slice(before)).toEqual(['notified true ']);
+  const mine = (all: typeof table) => all.filter(({ mountPoint }) => mountPoint.includes(pod.metadata.uid));
+  expect(mine(await host.mounts.table())).toEqual(mine(table));
+  expect((await find('claimed'))?.status?.containerStatuses?.[0]?.restartCount).toBe(1);
+
+  calls.length = 0;
+  await admin.delete(pods, { namespace: 'default', name: 'marker' });
+  await admin.delete(pods, { namespace: 'default', name: 'claimed' });
+  await until('the pods to be gone', async () => !(await find('claimed')) && !(await find('marker')));
+  await until('unstage', async () => calls.includes('unstage'));
+  expect(calls).toEqual(['unpublish', 'unstage']);
+  await until(
+    'volumesInUse to be empty',
+    async () => ((await admin.get(nodes, { name: NODE })).status?.volumesInUse ?? []).length === 0,
+  );
+});
+
+async function killContainer(podUid: string): Promise<void> {
+  const { connectRuntime } = await import('#runtime/cri-client.ts');
+  await using cri = connectRuntime(grpc, `unix://${root}/cri.sock`);
+  const filter = { labelSelector: { 'io.kubernetes.pod.uid': podUid } };
+  const { containers } = await cri.runtime.listContainers({ filter }, { timeoutMs: 5000 });
+  await cri.runtime.stopContainer(
+    { containerId: containers[0]?.id ?? '', timeout: '0' },
+    { timeoutMs: 5000 },
+  );
+}
+
+test('AGT23: a pod that only a real image can run says so', async () => {
+  await admin.create(pods, podObject('bare', { containers: [{ name: 'main', image: 'nginx' }] }));
+  const pod = await podWhen('bare', 'waiting', (one) =>
+    ['CreateContainerError', 'RunContainerError'].includes(
+      one.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? '',
+    ),
+  );
+  expect(pod.status?.phase).toBe('Pending');
+  expect(pod.status?.containerStatuses?.[0]?.state?.waiting?.message).toContain('command');
+  await admin.delete(pods, { namespace: 'default', name: 'bare' });
+  await until('the pod to be gone', async () => (await find('bare')) === undefined);
+});
+
+test('AGT25: a pod with restartPolicy Never succeeds, with its message', async () => {
+  const command = ['sh', '-c', 'printf done > /dev/termination-log'];
+  await admin.create(
+    pods,
+    podObject('once', {
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'first', image: 'any', command: ['true'] }],
+      containers: [{ name: 'main', image: 'any', command }],
+    }),
+  );
+  const pod = await podWhen('once', 'succeeded', (one) => one.status?.phase === 'Succeeded');
+  expect(pod.status?.containerStatuses?.[0]?.state?.terminated?.message).toBe('done');
+  expect(pod.status?.initContainerStatuses?.[0]?.state?.terminated?.exitCode).toBe(0);
+  await admin.delete(pods, { namespace: 'default', name: 'once' });
+  await until('the pod to be gone', async () => (await find('once')) === undefined);
+});
