@@ -92,10 +92,14 @@ function problemsNamed<T>(options: DecodeOptions, value: JsonObject, decode: () 
     return decode();
   } catch (error) {
     if (!(error instanceof DecodeProblem)) throw error;
-    const kind = options.kind ?? String(value.kind ?? options.typeName);
-    const version = options.apiVersion ?? String(value.apiVersion ?? '');
+    const kind = options.kind ?? textOr(value.kind, options.typeName);
+    const version = options.apiVersion ?? textOr(value.apiVersion, '');
     throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${error.message}`);
   }
+}
+
+function textOr(value: JsonValue | undefined, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }
 
 class Decoder {

@@ -105,10 +105,6 @@ function resourceDocuments(definition: KindDefinition): JsonObject[] {
   return [main, ...subresources];
 }
 
-/** The media types of the aggregated form, as a client's Accept header names them. */
-export const AGGREGATED_DISCOVERY_TYPE =
-  'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-
 /** `/api` (the core group) or `/apis` (all others) in the aggregated form. */
 export function aggregatedDiscovery(kinds: readonly KindDefinition[], path: '/api' | '/apis'): JsonObject {
   const groups = groupsOf(kinds).filter(({ group }) => (group === '') === (path === '/api'));

@@ -21,11 +21,6 @@ export function invalidValue(field: string, value: unknown, detail: string): Fie
   return { field, reason: 'FieldValueInvalid', message };
 }
 
-export function typeInvalid(field: string, value: unknown, detail: string): FieldError {
-  const message = withDetail(`Invalid value: ${printedValue(value)}`, detail);
-  return { field, reason: 'FieldValueTypeInvalid', message };
-}
-
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
   const names = supported.map((name) => JSON.stringify(name)).join(', ');
   const detail = supported.length === 0 ? '' : `supported values: ${names}`;

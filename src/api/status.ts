@@ -150,10 +150,6 @@ export function expired(message: string): StatusError {
   return new StatusError(410, 'Expired', message);
 }
 
-export function gone(message: string): StatusError {
-  return new StatusError(410, 'Gone', message);
-}
-
 export function tooLarge(message: string): StatusError {
   return new StatusError(413, 'RequestEntityTooLarge', message);
 }
@@ -167,12 +163,6 @@ export function methodNotAllowed(
   message = 'the server does not allow this method on the requested resource',
 ): StatusError {
   return new StatusError(405, 'MethodNotAllowed', message);
-}
-
-export function methodNotSupported(resource: ResourceName, action: string): StatusError {
-  const kind = qualified(resource.plural, resource.group);
-  const message = `${action} is not supported on resources of kind "${kind}"`;
-  return new StatusError(405, 'MethodNotAllowed', message, { group: resource.group, kind: resource.plural });
 }
 
 export function notAcceptable(accepted: readonly string[]): StatusError {
@@ -196,13 +186,6 @@ export function internalError(message: string): StatusError {
   return new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, {
     causes: [{ message }],
   });
-}
-
-export function serverTimeout(resource: ResourceName, action: string, retryAfterSeconds = 1): StatusError {
-  const operation = `The ${action} operation against ${qualified(resource.plural, resource.group)}`;
-  const details = { group: resource.group, kind: resource.plural, retryAfterSeconds };
-  const message = `${operation} could not be completed at this time, please try again.`;
-  return new StatusError(500, 'ServerTimeout', message, details);
 }
 
 export function serviceUnavailable(message: string, retryAfterSeconds = 1): StatusError {

@@ -52,7 +52,7 @@ function float(source: string): number | typeof NOT_RESOLVED {
   return Number.isFinite(value) ? value : NOT_RESOLVED;
 }
 
-const DIGITS = '0123456789';
+const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
   implicit: true,

@@ -102,10 +102,15 @@ function writeMapValue(entry: ProtoWriter, type: TypeRef, value: JsonValue): voi
   entry.bytes(2, items.finish());
 }
 
+/** Decoded objects hold a string wherever the schema says so. */
+function text(value: JsonValue): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function writeScalar(writer: ProtoWriter, number: number, scalar: Scalar, value: JsonValue): void {
   switch (scalar) {
     case 'string':
-      writer.string(number, String(value));
+      writer.string(number, text(value));
       return;
     case 'bool':
       writer.varint(number, value === true ? 1n : 0n);
@@ -118,7 +123,7 @@ function writeScalar(writer: ProtoWriter, number: number, scalar: Scalar, value:
       writer.double(number, Number(value));
       return;
     case 'bytes':
-      writer.bytes(number, Buffer.from(String(value), 'base64'));
+      writer.bytes(number, Buffer.from(text(value), 'base64'));
       return;
     default:
       writer.bytes(number, scalarMessage(scalar, value));
@@ -131,13 +136,13 @@ function scalarMessage(scalar: Scalar, value: JsonValue): Uint8Array {
   switch (scalar) {
     case 'Time':
     case 'MicroTime':
-      writeTime(writer, String(value));
+      writeTime(writer, text(value));
       break;
     case 'Duration':
-      writer.varint(1, durationNanos(String(value)));
+      writer.varint(1, durationNanos(text(value)));
       break;
     case 'Quantity':
-      writer.string(1, String(value));
+      writer.string(1, text(value));
       break;
     case 'IntOrString':
       writer.varint(1, typeof value === 'string' ? 1n : 0n);
@@ -154,8 +159,8 @@ function scalarMessage(scalar: Scalar, value: JsonValue): Uint8Array {
   return writer.finish();
 }
 
-function writeTime(writer: ProtoWriter, text: string): void {
-  const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
-  writer.varint(1, BigInt(Math.floor(Date.parse(text) / 1000)));
+function writeTime(writer: ProtoWriter, time: string): void {
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? '';
+  writer.varint(1, BigInt(Math.floor(Date.parse(time) / 1000)));
   writer.varint(2, BigInt(fraction.padEnd(9, '0').slice(0, 9)));
 }
