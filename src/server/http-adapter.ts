@@ -1,5 +1,6 @@
 // The handler chain behind an HTTP listener: who is asking comes from the client certificate, and nobody's body is read
 // before that is known.
+import type { JsonObject } from '#api/json.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from '#api/request.ts';
 import {
   badRequest,
@@ -17,6 +18,7 @@ import {
   type HttpResponse,
   TooLargeError,
   UpgradeRefusedError,
+  type WebSocketConnection,
 } from '#transport/http.ts';
 import { isOpenPath, userFromPeer } from './authenticate.ts';
 import { authorized, type HandlerDeps } from './handler.ts';
@@ -84,35 +86,50 @@ async function openExec(
   const route = routeRequest(asApi.method, asApi.path, deps.lookup);
   if (!isExec(route)) throw pathNotFound();
   await authorized(deps, asApi, route);
+  deps.streams.check(route); // first: a client that falls back to SPDY prints the answer to that
   const protocols = EXEC_PROTOCOLS.filter((protocol) => offered.includes(protocol));
-  if (protocols.length === 0) {
+  const [preferred] = protocols;
+  if (preferred === undefined) {
     throw badRequest(`exec needs one of the WebSocket subprotocols ${EXEC_PROTOCOLS.join(', ')}`);
   }
-  const node = await deps.streams.exec(route, protocols, request.signal);
-  return { kind: 'accept', protocol: node.protocol, serve: (client) => joinSockets(client, node) };
+  try {
+    const node = await deps.streams.exec(route, protocols, request.signal);
+    return { kind: 'accept', protocol: node.protocol, serve: (client) => joinSockets(client, node) };
+  } catch (error) {
+    if (!(error instanceof UpgradeRefusedError)) throw error;
+    // kubectl takes a refused upgrade for a server without WebSockets and tries SPDY: it is told in the session.
+    const status = refusedByNode(error).toStatus();
+    return { kind: 'accept', protocol: preferred, serve: (client) => tellFailure(client, status) };
+  }
+}
+
+/** The agent's refusal as a Status: its own, or its text. */
+function refusedByNode({ status, body }: UpgradeRefusedError): StatusError {
+  const text = Buffer.from(body).toString().trim();
+  return new StatusError(
+    status,
+    status === 404 ? 'NotFound' : 'BadRequest',
+    text === '' ? 'exec was refused' : text,
+  );
+}
+
+/** The channel on which a session ends with a Status. */
+const ERROR_CHANNEL = 3;
+
+async function tellFailure(client: WebSocketConnection, status: JsonObject): Promise<void> {
+  const text = Buffer.from(JSON.stringify(status));
+  await client.send(Buffer.concat([Buffer.of(ERROR_CHANNEL), text]));
 }
 
 function isExec(route: ReturnType<typeof routeRequest>): route is ResourceRoute {
   return route.kind === 'resource' && route.subresource === 'exec';
 }
 
-/** What the agent refused with is passed on as it is; anything else becomes a Status. */
+/** What is not a Status yet happened on the way to the agent. */
 function refusal(error: unknown, log: Log): ApiResponse {
-  if (error instanceof UpgradeRefusedError) {
-    return { status: error.status, headers: { 'content-type': contentOf(error.body) }, body: error.body };
-  }
   if (error instanceof StatusError) return errorResponse(error, log);
   const status = new StatusError(503, 'ServiceUnavailable', `opening exec on the node: ${messageOf(error)}`, {
     retryAfterSeconds: 1,
   });
   return errorResponse(status, log);
-}
-
-function contentOf(body: Uint8Array): string {
-  try {
-    JSON.parse(Buffer.from(body).toString());
-    return 'application/json';
-  } catch {
-    return 'text/plain';
-  }
 }

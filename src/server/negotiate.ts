@@ -1,8 +1,9 @@
-// Content negotiation: which form of an object the Accept header asks for. We answer in JSON; within it a client may
-// want the object, kubectl's table, or its metadata alone. Pure.
+// Content negotiation: which form of an object the Accept header asks for. In JSON a client may want the object,
+// kubectl's table, or its metadata alone; in protobuf the object. Pure.
+import { PROTOBUF_TYPE } from '#api/protobuf/encode.ts';
 import { notAcceptable } from '#api/status.ts';
 
-export type Form = 'object' | 'table' | 'partial';
+export type Form = 'object' | 'table' | 'partial' | 'protobuf';
 
 export interface AcceptedType {
   /** `application/json` */
@@ -42,12 +43,13 @@ export function negotiateForm(header: string | undefined): Form {
   const wanted = parseAccept(header);
   if (wanted.length === 0) return 'object';
   for (const accepted of wanted) {
-    if (!takesJson(accepted)) continue;
     const { as, g, v } = accepted.parameters;
+    if (accepted.type === PROTOBUF_TYPE && as === undefined) return 'protobuf';
+    if (!takesJson(accepted)) continue;
     if (as === undefined) return 'object';
     if (g !== 'meta.k8s.io' || v !== 'v1') continue;
     if (as === 'Table') return 'table';
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return 'partial';
   }
-  throw notAcceptable(['application/json']);
+  throw notAcceptable(['application/json', PROTOBUF_TYPE]);
 }

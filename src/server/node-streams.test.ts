@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#api/json.ts';
 import { testServer } from '#testing/api-server.ts';
 import type { HttpRequest, WebSocketConnection } from '#transport/http.ts';
-import { memoryHttp } from '#transport/memory-http.ts';
+import { memoryHttp, socketPair } from '#transport/memory-http.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 const TLS = { certificate: 'server', privateKey: '', certificateAuthority: '' };
@@ -106,7 +106,6 @@ describe('exec', () => {
     expect(asked).toEqual(['/exec/default/p/main?command=sh&command=-c&stdin=true&tty=true']);
     if (decision.kind !== 'accept') throw new Error('the exec must be accepted');
     expect(decision.protocol).toBe('v5.channel.k8s.io');
-    const { socketPair } = await import('#transport/memory-http.ts');
     const { client, server: end } = socketPair(decision.protocol);
     const serving = decision.serve(end);
     await client.send(Buffer.from([0, 104, 105]));
@@ -117,8 +116,26 @@ describe('exec', () => {
     expect(seen).toEqual(['006869', '']);
   });
 
+  test('SRV48: what the agent refuses is told in the session', async () => {
+    const { server } = await world();
+    const path = `${PODS}/p/exec?command=missing`;
+    const decision = await server.http.upgrade(upgradeRequest(path), ['v5.channel.k8s.io']);
+    if (decision.kind !== 'accept') throw new Error('the session must be opened');
+    const { client, server: end } = socketPair(decision.protocol);
+    void decision.serve(end);
+    for await (const frame of client.frames) {
+      expect(frame[0]).toBe(3);
+      expect(JSON.parse(Buffer.from(frame.subarray(1)).toString())).toMatchObject({
+        status: 'Failure',
+        message: 'no such command',
+        code: 404,
+      });
+      break;
+    }
+  });
+
   test.each([
-    [`${PODS}/p/exec?command=missing`, ['v5.channel.k8s.io'], ADMIN_PEER, 404],
+    [`${PODS}/unbound/exec?command=sh`, [], ADMIN_PEER, 400],
     [`${PODS}/p/exec?command=sh`, ['spdy'], ADMIN_PEER, 400],
     [`${PODS}/p/exec?command=sh`, ['v5.channel.k8s.io'], undefined, 401],
     [`${PODS}/p/exec?command=sh`, ['v5.channel.k8s.io'], { commonName: 'eve', organizations: [] }, 403],

@@ -20,6 +20,8 @@ export interface AgentAccess {
 
 export interface NodeStreams extends AsyncDisposable {
   log(request: ResourceRequest): Promise<ApiResponse>;
+  /** Throws what keeps `route` from reaching a node. */
+  check(route: ResourceRoute): void;
   /** Opens the exec session of `route` on its node. */
   exec(route: ResourceRoute, protocols: readonly string[], signal: AbortSignal): Promise<WebSocketConnection>;
 }
@@ -61,6 +63,9 @@ export function createNodeStreams(deps: StreamDeps): NodeStreams {
       const at = locate(deps, route);
       const path = `/containerLogs/${at.path}${passOn(route.query, LOG_PARAMETERS)}`;
       return readLog(clientFor(at.origin), path, request.signal);
+    },
+    check: (route) => {
+      locate(deps, route);
     },
     exec: async (route, protocols, signal) => {
       const at = locate(deps, route);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { configMapKind } from '#api/kinds/config-map.ts';
 import { servedKinds } from '#api/kinds/index.ts';
 import type { JsonObject } from '#api/json.ts';
-import { type Answer, type TestServer, testServer } from '#testing/api-server.ts';
+import { ADMIN, type Answer, type TestServer, testServer } from '#testing/api-server.ts';
 import { encodeContinue } from './registry/continue-token.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
@@ -159,6 +159,23 @@ describe('selectors and forms', () => {
       object: { kind: 'Table', rows: [{ cells: ['a', 0, '0s'] }] },
     });
     reader.close();
+  });
+
+  test('SRV36: lists and watches in protobuf', async () => {
+    const { server } = await withMaps('a');
+    const type = 'application/vnd.kubernetes.protobuf';
+    const gone = new AbortController();
+    const ask = (path: string) =>
+      server.handler({ method: 'GET', path, headers: { accept: type }, user: ADMIN, signal: gone.signal });
+    const list = await ask(MAPS);
+    expect(list.headers['content-type']).toBe(type);
+    expect(Buffer.from(list.body as Uint8Array).toString('latin1')).toMatch(/^k8s\0.*ConfigMapList/s);
+    const watch = await ask(`${MAPS}?watch=1`);
+    expect(watch.headers['content-type']).toBe(`${type};stream=watch`);
+    for await (const frame of watch.body as AsyncIterable<Uint8Array>) {
+      expect(Buffer.from(frame).readUInt32BE(0)).toBe(frame.length - 4);
+      gone.abort();
+    }
   });
 });
 

@@ -1,9 +1,10 @@
-// An object, a list or a watch event in the form that was negotiated: the stored bytes as they are, a table, or the
-// metadata alone.
-import { joinList, listPieces, watchFrame } from '#api/encode.ts';
+// An object, a list or a watch event in the form that was negotiated: the stored bytes as they are, a table, the
+// metadata alone, or protobuf made from the decoded object.
+import { joinList, listPieces, type WatchEventType, watchFrame } from '#api/encode.ts';
 import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import { partialObjectMetadata, partialObjectMetadataList } from '#api/partial-metadata.ts';
+import { encodeProtobuf, encodeProtobufList, protobufWatchFrame } from '#api/protobuf/encode.ts';
 import { type IncludeObject, parseIncludeObject, tableOf } from '#api/table.ts';
 import type { Form } from './negotiate.ts';
 import type { ListPage } from './registry/list.ts';
@@ -38,6 +39,8 @@ export function renderObject(stored: StoredObject, options: RenderOptions): Uint
       return encoded(table(options, [stored], { resourceVersion: String(stored.revision) }));
     case 'partial':
       return encoded(partialObjectMetadata(stored.object));
+    case 'protobuf':
+      return encodeProtobuf(stored.object, options.definition.typeName);
   }
 }
 
@@ -61,13 +64,20 @@ export function renderList(page: ListPage, options: RenderOptions): Uint8Array |
           page.items.map((stored) => stored.object),
         ),
       );
+    case 'protobuf': {
+      const items = page.items.map((stored) => stored.object);
+      return encodeProtobufList({ ...listType(options), metadata }, items, options.definition.typeName);
+    }
     case 'object': {
-      const { kind } = options.definition.resource;
-      const head = { apiVersion: apiVersionOf(options.definition), kind: `${kind}List`, metadata };
+      const head = { ...listType(options), metadata };
       const items = page.items.map((stored) => stored.bytes);
       return items.length <= ONE_BUFFER ? joinList(head, items) : chunked(listPieces(head, items));
     }
   }
+}
+
+function listType({ definition }: RenderOptions): { readonly apiVersion: string; readonly kind: string } {
+  return { apiVersion: apiVersionOf(definition), kind: `${definition.resource.kind}List` };
 }
 
 async function* chunked(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -85,7 +95,22 @@ async function* chunked(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array
 export function renderEvent(type: EventType, event: CacheEvent, options: RenderOptions): Uint8Array {
   if (options.form === 'object') return event.frame(type);
   const object = event.objectOf(type);
-  return object === undefined ? event.frame(type) : watchFrame(type, renderObject(object, options));
+  return object === undefined ? event.frame(type) : renderFrame(type, object, options);
+}
+
+/** One object as a watch event. */
+export function renderFrame(type: EventType, stored: StoredObject, options: RenderOptions): Uint8Array {
+  return frame(type, renderObject(stored, options), options);
+}
+
+/** The last event of a watch that cannot go on. */
+export function renderError(status: JsonObject, options: RenderOptions): Uint8Array {
+  const isProtobuf = options.form === 'protobuf';
+  return frame('ERROR', isProtobuf ? encodeProtobuf(status, 'meta/v1.Status') : encoded(status), options);
+}
+
+function frame(type: WatchEventType, object: Uint8Array, { form }: RenderOptions): Uint8Array {
+  return form === 'protobuf' ? protobufWatchFrame(type, object) : watchFrame(type, object);
 }
 
 /** A bookmark carries nothing but the revision. */
@@ -96,14 +121,17 @@ export function renderBookmark(
 ): Uint8Array {
   const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
   const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
-  return watchFrame('BOOKMARK', encoded(bookmarkObject(metadata, options)));
+  const object = bookmarkObject(metadata, options);
+  const { typeName } = options.definition;
+  const bytes = options.form === 'protobuf' ? encodeProtobuf(object, typeName) : encoded(object);
+  return frame('BOOKMARK', bytes, options);
 }
 
 function bookmarkObject(metadata: JsonObject, options: RenderOptions): JsonObject {
   const { definition, form } = options;
   if (form === 'partial') return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
   const object = { kind: definition.resource.kind, apiVersion: apiVersionOf(definition), metadata };
-  if (form === 'object') return object;
+  if (form !== 'table') return object;
   const { resourceVersion } = metadata;
   const row = { cells: [''], object };
   return {

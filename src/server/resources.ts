@@ -1,6 +1,9 @@
 // The verbs on resources: reads a request's query and body, calls the registry, and renders what it returns.
 import { type DecodeOptions, decodeObject, decodeValue, type FieldValidation } from '#api/decode.ts';
+import { mediaType } from '#api/parse-body.ts';
 import { parsePatch } from '#api/patch/apply-patch.ts';
+import { decodeProtobuf } from '#api/protobuf/decode.ts';
+import { PROTOBUF_TYPE } from '#api/protobuf/encode.ts';
 import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import type { ApiRequest, ApiResponse, UserInfo } from '#api/request.ts';
@@ -17,7 +20,7 @@ import { parseRevision, planList, planWatch } from './registry/list-options.ts';
 import { apiVersionOf, metaText } from './registry/stored-form.ts';
 import { type NewObject, updateObject } from './registry/update.ts';
 import { renderList, renderObject, renderOptions } from './render.ts';
-import { jsonResponse } from './respond.ts';
+import { formResponse, jsonResponse } from './respond.ts';
 import type { ResourceRoute } from './router.ts';
 import { selectObjects } from './watch-cache/object-selector.ts';
 import type { StoredObject } from './watch-cache/stored-object.ts';
@@ -62,7 +65,7 @@ async function handleList(deps: RegistryDeps, { route, request }: ResourceReques
   const options = renderOptions(form, route.definition, route.query, deps.clock.now());
   const selector = selectObjects(route.definition, route.namespace, route.query);
   const page = await listObjects(deps, route.definition, selector, planList(route.query));
-  return jsonResponse(200, renderList(page, options));
+  return formResponse(200, form, renderList(page, options));
 }
 
 async function handleWatch(deps: RegistryDeps, { route, request }: ResourceRequest): Promise<ApiResponse> {
@@ -74,7 +77,7 @@ async function handleWatch(deps: RegistryDeps, { route, request }: ResourceReque
     render: () => renderOptions(form, definition, query, deps.clock.now()),
     signal: request.signal,
   });
-  return jsonResponse(200, body);
+  return formResponse(200, form, body, { watch: true });
 }
 
 async function handleCreate(deps: RegistryDeps, request: ResourceRequest): Promise<ApiResponse> {
@@ -190,7 +193,7 @@ function objectResponse(
 ): ApiResponse {
   const form = negotiateForm(request.headers.accept);
   const options = renderOptions(form, route.definition, route.query, deps.clock.now());
-  return jsonResponse(status, renderObject(stored, options), warnings);
+  return formResponse(status, form, renderObject(stored, options), { warnings });
 }
 
 function withWarnings(written: Written, warnings: readonly string[]): Written {
@@ -204,7 +207,10 @@ function decodeBody(
   const contentType = request.headers['content-type'] ?? '';
   const body = request.body ?? new Uint8Array();
   if (body.length === 0) throw badRequest('the request has no body: an object is needed');
-  return decodeObject(body, { ...decodeOptionsOf(route), ...as, contentType });
+  const options = { ...decodeOptionsOf(route), ...as };
+  if (mediaType(contentType) !== PROTOBUF_TYPE) return decodeObject(body, { ...options, contentType });
+  // The same rules hold as for JSON: what the schema does not know has no place in the message.
+  return decodeValue(decodeProtobuf(body, options.typeName), options);
 }
 
 function decodeOptionsOf({ definition, query }: ResourceRoute): DecodeOptions {

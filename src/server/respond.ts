@@ -1,11 +1,17 @@
 // Responses of the handler chain: JSON bodies and the one place where a failure becomes a Status.
 import type { JsonObject } from '#api/json.ts';
+import { PROTOBUF_TYPE } from '#api/protobuf/encode.ts';
 import type { ApiResponse } from '#api/request.ts';
 import { internalError, StatusError } from '#api/status.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
+import type { Form } from './negotiate.ts';
 
-const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+const JSON_HEADERS = headersFor('application/json');
+
+function headersFor(contentType: string): Readonly<Record<string, string>> {
+  return { 'content-type': contentType, 'cache-control': 'no-cache, private' };
+}
 
 /** A JSON response; bytes are sent as they are. */
 export function jsonResponse(
@@ -15,6 +21,19 @@ export function jsonResponse(
 ): ApiResponse {
   const bytes = isBody(body) ? body : Buffer.from(JSON.stringify(body));
   return { status, headers: JSON_HEADERS, body: bytes, ...(warnings.length > 0 && { warnings }) };
+}
+
+/** A response in the form that was negotiated. */
+export function formResponse(
+  status: number,
+  form: Form,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  options: { readonly warnings?: readonly string[]; readonly watch?: boolean } = {},
+): ApiResponse {
+  const { warnings = [], watch = false } = options;
+  if (form !== 'protobuf') return jsonResponse(status, body, warnings);
+  const headers = headersFor(watch ? `${PROTOBUF_TYPE};stream=watch` : PROTOBUF_TYPE);
+  return { status, headers, body, ...(warnings.length > 0 && { warnings }) };
 }
 
 export function textResponse(status: number, text: string): ApiResponse {

@@ -1,13 +1,12 @@
 // The body of a watch: the state it begins with, then events and bookmarks until the client goes, the time is up or
 // the reader has fallen too far behind. Its pace is the reader's: the next frame is made when it is asked for.
-import { watchFrame } from '#api/encode.ts';
 import { expired, type StatusError, tooLargeResourceVersion, tooManyRequests } from '#api/status.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Random } from '#base/random.ts';
 import { prefixEnd } from '#store/store.ts';
 import { kindPrefix } from './registry/keys.ts';
 import type { WatchPlan } from './registry/list-options.ts';
-import { type RenderOptions, renderBookmark, renderEvent, renderObject } from './render.ts';
+import { type RenderOptions, renderBookmark, renderError, renderEvent, renderFrame } from './render.ts';
 import type { KindCache } from './watch-cache/kind-cache.ts';
 import type { ObjectSelector } from './watch-cache/object-selector.ts';
 import type { StoredObject } from './watch-cache/stored-object.ts';
@@ -46,7 +45,7 @@ export async function openWatch(deps: WatchDeps, request: WatchRequest): Promise
   const after = plan.from === 'after' ? plan.revision : undefined;
   const watcher = kind.watch(selector, { bookmarks: plan.bookmarks, after });
   if (watcher === 'too-many') throw tooManyRequests(`too many watches of ${definition.resource.plural}`);
-  if (watcher === 'too-old') return errorStream(tooOld(plan.revision, kind.oldest));
+  if (watcher === 'too-old') return errorStream(tooOld(plan.revision, kind.oldest), request.render());
   const release = limitLifetime(deps, request, () => kind.stop(watcher), watcher);
   const state = plan.from === 'state' ? snapshot(kind, request) : [];
   return frames(request, { watcher, release, state, revision: deps.cache.revision });
@@ -57,8 +56,8 @@ function tooOld(revision: number, oldest: number): StatusError {
 }
 
 /** The form in which the cache path of Kubernetes says 410: status 200, and an ERROR as the only event. */
-async function* errorStream(error: StatusError): AsyncGenerator<Uint8Array> {
-  yield watchFrame('ERROR', Buffer.from(JSON.stringify(error.toStatus())));
+async function* errorStream(error: StatusError, options: RenderOptions): AsyncGenerator<Uint8Array> {
+  yield renderError(error.toStatus(), options);
 }
 
 function snapshot(kind: KindCache, { selector, render }: WatchRequest): StoredObject[] {
@@ -80,7 +79,7 @@ async function* frames(
   try {
     for (const stored of state) {
       if (signal.aborted) return;
-      yield watchFrame('ADDED', renderObject(stored, render()));
+      yield renderFrame('ADDED', stored, render());
     }
     if (plan.initialEventsEnd) yield renderBookmark(revision, true, render());
     for (let item = await watcher.next(); item !== undefined; item = await watcher.next()) {

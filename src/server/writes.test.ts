@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#api/json.ts';
-import { testServer } from '#testing/api-server.ts';
+import { decodeProtobuf } from '#api/protobuf/decode.ts';
+import { encodeProtobuf } from '#api/protobuf/encode.ts';
+import { ADMIN, testServer } from '#testing/api-server.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const PODS = '/api/v1/namespaces/default/pods';
@@ -34,6 +36,24 @@ describe('bodies', () => {
     const asText = { headers: { 'content-type': 'text/plain' } };
     expect((await call('POST', MAPS, yaml, asText)).status).toBe(415);
     expect((await call('GET', MAPS, undefined, { headers: { accept: 'text/html' } })).status).toBe(406);
+  });
+
+  test('SRV9: protobuf is read and written as the same object', async () => {
+    const { call, server } = await testServer();
+    const type = 'application/vnd.kubernetes.protobuf';
+    const response = await server.handler({
+      method: 'POST',
+      path: MAPS,
+      headers: { 'content-type': type, accept: `${type},application/json` },
+      body: encodeProtobuf(map('proto', { a: 'b' }), 'core/v1.ConfigMap'),
+      user: ADMIN,
+      signal: new AbortController().signal,
+    });
+    expect([response.status, response.headers['content-type']]).toEqual([201, type]);
+    if (!(response.body instanceof Uint8Array)) throw new Error('one object is one body');
+    const { json } = await call('GET', `${MAPS}/proto`);
+    expect(json.data).toEqual({ a: 'b' });
+    expect(decodeProtobuf(response.body, 'core/v1.ConfigMap')).toEqual(json);
   });
 
   test('SRV10: fieldValidation decides about an unknown field', async () => {

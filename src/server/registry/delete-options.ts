@@ -1,6 +1,8 @@
 // DeleteOptions, from the body or the query. Pure.
 import { isJsonObject, type JsonObject } from '#api/json.ts';
-import { parseBody } from '#api/parse-body.ts';
+import { mediaType, parseBody } from '#api/parse-body.ts';
+import { decodeProtobuf } from '#api/protobuf/decode.ts';
+import { PROTOBUF_TYPE } from '#api/protobuf/encode.ts';
 import { badRequest } from '#api/status.ts';
 import { parseCount } from './list-options.ts';
 
@@ -31,7 +33,10 @@ export function readDeleteOptions(
 }
 
 function readBody(body: Uint8Array, contentType: string): JsonObject {
-  const value = parseBody(body, contentType);
+  const value =
+    mediaType(contentType) === PROTOBUF_TYPE
+      ? decodeProtobuf(body, 'meta/v1.DeleteOptions')
+      : parseBody(body, contentType);
   if (!isJsonObject(value)) throw badRequest('the body of a delete must be a DeleteOptions object');
   if (value.kind !== undefined && value.kind !== 'DeleteOptions') {
     throw badRequest(`the body of a delete must be DeleteOptions, not ${JSON.stringify(value.kind)}`);
