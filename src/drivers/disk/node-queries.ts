@@ -10,7 +10,7 @@ import type { LocalFilesystem, LoopDevice, MountEntry } from '#host/host.ts';
 import { demandDone } from './failures.ts';
 import { formatRecord } from './format-volume.ts';
 import { existingVolume } from './ledger.ts';
-import { loopOf, mountsOf, type NodeParts, targetPath } from './node-parts.ts';
+import { loopOf, mountsOf, type NodeParts } from './node-parts.ts';
 import { sizeRange } from './size.ts';
 import type { VolumeId } from './volume-id.ts';
 
@@ -23,13 +23,16 @@ interface MountedVolume {
 /** The volume as it is mounted at exactly this path; NOT_FOUND when it is not. */
 async function mountedAt(parts: NodeParts, volumeId: string, volumePath: string): Promise<MountedVolume> {
   if (volumeId === '') throw new CsiError('INVALID_ARGUMENT', 'The request lacks its "volume_id"');
-  const path = targetPath(volumePath, 'volume_path');
+  if (volumePath === '') throw new CsiError('INVALID_ARGUMENT', 'The request lacks its "volume_path"');
   const { id } = await existingVolume(parts.ledger, volumeId);
   const loop = await loopOf(parts, id);
   const mounts = loop === undefined ? [] : await mountsOf(parts, loop);
-  const entry = mounts.findLast(({ mountPoint }) => mountPoint === path);
+  const entry = mounts.findLast(({ mountPoint }) => mountPoint === volumePath);
   if (loop !== undefined && entry !== undefined) return { id, loop, entry };
-  throw new CsiError('NOT_FOUND', `Volume ${id} is not mounted at ${JSON.stringify(path)} on this node`);
+  throw new CsiError(
+    'NOT_FOUND',
+    `Volume ${id} is not mounted at ${JSON.stringify(volumePath.slice(0, 200))} on this node`,
+  );
 }
 
 const isRawBlock = ({ fsType }: MountEntry): boolean => fsType === 'devtmpfs';
