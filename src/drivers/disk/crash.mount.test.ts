@@ -1,0 +1,283 @@
+// A kill before or after every effect of every call, on real images and mounts: the process is gone (each later effect
+// of it fails), a new one gets the same call again, and the volume's life goes on to its end with nothing left over.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Files } from '#files/files.ts';
+import { realFiles } from '#files/real/files.ts';
+import type { LocalHost } from '#host/host.ts';
+import { realHost } from '#host/real/host.ts';
+import type { Handlers } from '#csi/client.ts';
+import type { ControllerMethods, NodeMethods, VolumeCapability } from '#csi/generated/csi.ts';
+import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import { controllerHandlers } from './controller.ts';
+import { oneAfterAnother } from './exclusive.ts';
+import { poolLedger } from './ledger.ts';
+import { nodeHandlers } from './node.ts';
+import { poolPaths } from './pool.ts';
+
+const MIB = 1024 * 1024;
+const real = { host: realHost(), files: realFiles() };
+const CAPABILITY: VolumeCapability = {
+  mount: { fsType: 'ext4', mountFlags: [], volumeMountGroup: '' },
+  accessMode: { mode: 'SINGLE_NODE_MULTI_WRITER' },
+};
+
+class Killed extends Error {}
+
+/** Counts the effects of one process and kills it at the one it is told. */
+interface Fuse {
+  readonly at: number;
+  readonly when: 'before' | 'after' | 'during';
+  count: number;
+  isBlown: boolean;
+}
+
+async function fused<T>(fuse: Fuse, effect: () => Promise<T>, halfway?: () => Promise<void>): Promise<T> {
+  if (fuse.isBlown) throw new Killed('this process is gone');
+  fuse.count++;
+  if (fuse.count !== fuse.at) return effect();
+  fuse.isBlown = true;
+  if (fuse.when === 'after') await effect();
+  if (fuse.when === 'during') await halfway?.();
+  throw new Killed(`killed ${fuse.when} effect ${fuse.at}`);
+}
+
+function fusedFiles(fuse: Fuse, files: Files): Files {
+  return {
+    ...files,
+    read: (path) => files.read(path),
+    list: (path) => files.list(path),
+    exists: (path) => files.exists(path),
+    lock: (path) => files.lock(path),
+    removeDirectory: (path) => files.removeDirectory(path),
+    makeDirectory: (path, options) => files.makeDirectory(path, options),
+    write: (path, bytes, options) => fused(fuse, () => files.write(path, bytes, options)),
+    remove: (path) => fused(fuse, () => files.remove(path)),
+  };
+}
+
+function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
+  const { mounts, loops, images, filesystems, mountPoints } = host;
+  return {
+    ...host,
+    mounts: {
+      ...mounts,
+      mount: (request) => fused(fuse, () => mounts.mount(request)),
+      bind: (request) => fused(fuse, () => mounts.bind(request)),
+      unmount: (target) => fused(fuse, () => mounts.unmount(target)),
+    },
+    loops: {
+      ...loops,
+      attach: (file, options) => fused(fuse, () => loops.attach(file, options)),
+      detach: (device) => fused(fuse, () => loops.detach(device)),
+    },
+    images: {
+      ...images,
+      create: (path, size) => fused(fuse, () => images.create(path, size)),
+      remove: (path) => fused(fuse, () => images.remove(path)),
+      wipe: (path, proof) => fused(fuse, () => images.wipe(path, proof)),
+    },
+    filesystems: {
+      ...filesystems,
+      // Killed in the middle, mkfs leaves a device that is neither blank nor formatted.
+      format: (request) =>
+        fused(
+          fuse,
+          () => filesystems.format(request),
+          () => writeFile(request.device, Buffer.alloc(MIB, 0x53), { flag: 'r+' }),
+        ),
+      grow: (request) => fused(fuse, () => filesystems.grow(request)),
+    },
+    mountPoints: {
+      ...mountPoints,
+      makeDirectory: (path) => fused(fuse, () => mountPoints.makeDirectory(path)),
+      remove: (path) => fused(fuse, () => mountPoints.remove(path)),
+    },
+  };
+}
+
+interface Driver {
+  readonly controller: Partial<Handlers<ControllerMethods>>;
+  readonly node: Handlers<NodeMethods>;
+}
+
+let scratch: Scratch;
+watchLeaks({ within: SCRATCH_MARKER });
+beforeEach(async () => {
+  scratch = await scratchFolder();
+});
+afterEach(() => scratch[Symbol.asyncDispose]());
+
+async function driver(fuse: Fuse): Promise<Driver> {
+  const paths = poolPaths(join(scratch.path, 'pool'));
+  const host = fusedHost(fuse, real.host);
+  const ledger = poolLedger(fusedFiles(fuse, real.files), paths);
+  const shared = { host, ledger, paths, poolName: 'pool-1' };
+  return {
+    controller: controllerHandlers({ ...shared, limitBytes: 200 * MIB, inTurn: oneAfterAnother() }),
+    node: nodeHandlers({ ...shared, nodeId: 'node-1', maxVolumes: 0 }),
+  };
+}
+
+interface Life {
+  readonly staging: string;
+  readonly target: string;
+  volumeId: string;
+}
+
+const signal = new AbortController().signal;
+const NONE = { secrets: {}, volumeContext: {}, publishContext: {} };
+
+/** The calls of a volume's life in order; `check` looks at the world after its call has succeeded. */
+const CALLS: readonly {
+  readonly name: string;
+  readonly call: (driver: Driver, life: Life) => Promise<unknown>;
+  readonly check?: (life: Life) => Promise<void>;
+}[] = [
+  {
+    name: 'CreateVolume',
+    async call({ controller }, life) {
+      const reply = await controller.createVolume?.(
+        {
+          name: 'pvc-1',
+          capacityRange: { requiredBytes: String(64 * MIB), limitBytes: '0' },
+          volumeCapabilities: [CAPABILITY],
+          parameters: {},
+          secrets: {},
+          volumeContentSource: null,
+          accessibilityRequirements: null,
+          mutableParameters: {},
+        },
+        signal,
+      );
+      life.volumeId = reply?.volume?.volumeId ?? '';
+    },
+  },
+  {
+    name: 'ControllerPublishVolume',
+    call: async ({ controller }, { volumeId }) =>
+      controller.controllerPublishVolume?.(
+        { volumeId, nodeId: 'node-1', volumeCapability: CAPABILITY, readonly: false, ...NONE },
+        signal,
+      ),
+  },
+  {
+    name: 'NodeStageVolume',
+    call: ({ node }, { volumeId, staging }) =>
+      node.nodeStageVolume(
+        { volumeId, stagingTargetPath: staging, volumeCapability: CAPABILITY, ...NONE },
+        signal,
+      ),
+  },
+  {
+    name: 'NodePublishVolume',
+    call: ({ node }, { volumeId, staging, target }) =>
+      node.nodePublishVolume(
+        {
+          volumeId,
+          stagingTargetPath: staging,
+          targetPath: target,
+          volumeCapability: CAPABILITY,
+          readonly: false,
+          ...NONE,
+        },
+        signal,
+      ),
+    check: ({ target }) => writeFile(join(target, 'file'), 'kept'),
+  },
+  {
+    name: 'NodeUnpublishVolume',
+    call: ({ node }, { volumeId, target }) =>
+      node.nodeUnpublishVolume({ volumeId, targetPath: target }, signal),
+  },
+  {
+    name: 'ControllerExpandVolume',
+    call: async ({ controller }, { volumeId }) =>
+      controller.controllerExpandVolume?.(
+        {
+          volumeId,
+          capacityRange: { requiredBytes: String(96 * MIB), limitBytes: '0' },
+          secrets: {},
+          volumeCapability: null,
+        },
+        signal,
+      ),
+  },
+  {
+    name: 'NodeUnstageVolume',
+    call: ({ node }, { volumeId, staging }) =>
+      node.nodeUnstageVolume({ volumeId, stagingTargetPath: staging }, signal),
+  },
+  {
+    name: 'NodeStageVolume again, which grows it',
+    call: ({ node }, { volumeId, staging }) =>
+      node.nodeStageVolume(
+        { volumeId, stagingTargetPath: staging, volumeCapability: CAPABILITY, ...NONE },
+        signal,
+      ),
+    async check({ staging }) {
+      expect(await readFile(join(staging, 'file'), 'utf8')).toBe('kept');
+      expect((await real.host.filesystems.usage(staging)).totalBytes).toBeGreaterThan(BigInt(70 * MIB));
+    },
+  },
+  {
+    name: 'NodeUnstageVolume again',
+    call: ({ node }, { volumeId, staging }) =>
+      node.nodeUnstageVolume({ volumeId, stagingTargetPath: staging }, signal),
+  },
+  {
+    name: 'ControllerUnpublishVolume',
+    call: async ({ controller }, { volumeId }) =>
+      controller.controllerUnpublishVolume?.({ volumeId, nodeId: 'node-1', secrets: {} }, signal),
+  },
+  {
+    name: 'DeleteVolume',
+    call: async ({ controller }, { volumeId }) =>
+      controller.deleteVolume?.({ volumeId, secrets: {} }, signal),
+  },
+];
+
+/** Lives one life; the process that makes call `killed` has the fuse. Returns how many effects that call had. */
+async function live(killed: number, fuse: Fuse): Promise<number> {
+  const life: Life = {
+    staging: join(scratch.path, 'stage'),
+    target: join(scratch.path, 'target'),
+    volumeId: '',
+  };
+  const pool = join(scratch.path, 'pool');
+  const sound: Fuse = { at: -1, when: 'before', count: 0, isBlown: false };
+  const ledger = poolLedger(real.files, poolPaths(pool));
+  await ledger.prepare();
+  await ledger.writeNode('node-1');
+  await mkdir(life.staging, { recursive: true });
+  for (const [index, { call, check }] of CALLS.entries()) {
+    if (index === killed) await call(await driver(fuse), life).catch(expectKilled);
+    if (index !== killed || fuse.isBlown) await call(await driver(sound), life);
+    await check?.(life);
+  }
+  expect(await readdir(join(pool, 'volumes'))).toEqual([]);
+  expect(await readdir(join(pool, 'ledger'))).toEqual([]);
+  expect(await readdir(join(pool, 'formats'))).toEqual([]);
+  return fuse.count;
+}
+
+function expectKilled(error: unknown): void {
+  if (!(error instanceof Killed)) throw error;
+}
+
+describe('a kill', () => {
+  it.each(CALLS.map(({ name }, index) => ({ name, index })))(
+    'DSK50: at each effect of $name is made good by the same call again',
+    async ({ index }) => {
+      const effects = await live(index, { at: -1, when: 'before', count: 0, isBlown: false });
+      expect(effects).toBeGreaterThan(0);
+      for (let at = 1; at <= effects; at++) {
+        for (const when of ['before', 'after', 'during'] as const) {
+          await live(index, { at, when, count: 0, isBlown: false });
+        }
+      }
+    },
+  );
+});
