@@ -31,6 +31,8 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
     await effects.files.makeDirectory(directory);
   using lock = await effects.files.lock(layout.lock);
   if (lock === undefined) throw await inUse(effects, layout.lock, dataDir);
+  // The agent must not take the address of an earlier start: it waits until this one is written.
+  await effects.files.remove(layout.nodeKubeconfig);
   const stop = new AbortController();
   effects.interrupted.addEventListener('abort', () => stop.abort(), { once: true });
   const { control, supervisor } = await effects.controlPlane(`${layout.logs}/control-plane.log`);

@@ -73,6 +73,7 @@ export async function startControlPlane(
       } finally {
         await listener[Symbol.asyncDispose]();
         for (const driver of drivers) await driver[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
         await store[Symbol.asyncDispose]();
       }
     },

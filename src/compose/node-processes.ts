@@ -1,16 +1,10 @@
 // The processes of the machine's one node: the sandbox runtime (unless another CRI socket is given), the disk driver's
 // two services, and the agent.
 import type { SupervisorEffects } from './effects.ts';
-import { DISK_DRIVER, type Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { supervise, type Supervised, type SupervisorDeps } from './supervise.ts';
-import { connectRuntime } from '#runtime/cri-client.ts';
-import type { Files } from '#files/files.ts';
-import type { GrpcTransport } from '#transport/grpc.ts';
 
-export interface NodeProcessesDeps extends SupervisorDeps, SupervisorEffects {
-  readonly files: Files;
-  readonly grpc: GrpcTransport;
-}
+export interface NodeProcessesDeps extends SupervisorDeps, SupervisorEffects {}
 
 export interface NodeProcessesOptions {
   readonly layout: Layout;
@@ -33,11 +27,7 @@ function specs(
   deps: NodeProcessesDeps,
   { layout, nodeName, runtimeEndpoint }: NodeProcessesOptions,
 ): readonly Supervised[] {
-  const spec = (
-    name: Parameters<SupervisorEffects['bundle']>[0],
-    args: readonly string[],
-    more: Partial<Supervised> = {},
-  ): Supervised => {
+  const spec = (name: Parameters<SupervisorEffects['bundle']>[0], args: readonly string[]): Supervised => {
     const bundle = deps.bundle(name);
     return {
       name,
@@ -45,26 +35,20 @@ function specs(
       args: [...bundle.args, ...args],
       logFile: `${layout.logs}/${name}.log`,
       stopWithinMs: 10_000,
-      mayStay: false,
-      ...more,
     };
   };
-  const sandbox = spec(
-    'sandbox',
-    [
-      '--socket',
-      layout.criSocket,
-      '--state',
-      layout.sandboxState,
-      '--hide',
-      layout.dataDir,
-      '--hide',
-      layout.kubeletRoot,
-      '--hide',
-      layout.runDir,
-    ],
-    { mayStay: true, stopWithinMs: 3_000, isServed: () => answers(deps, layout.criSocket) },
-  );
+  const sandbox = spec('sandbox', [
+    '--socket',
+    layout.criSocket,
+    '--state',
+    layout.sandboxState,
+    '--hide',
+    layout.dataDir,
+    '--hide',
+    layout.kubeletRoot,
+    '--hide',
+    layout.runDir,
+  ]);
   return [
     ...(runtimeEndpoint === undefined ? [sandbox] : []),
     spec('disk-controller', [
@@ -84,8 +68,6 @@ function specs(
       layout.diskPool,
       '--node-name',
       nodeName,
-      '--driver-name',
-      DISK_DRIVER,
     ]),
     spec('agent', [
       '--kubeconfig',
@@ -100,16 +82,4 @@ function specs(
       runtimeEndpoint ?? layout.criSocket,
     ]),
   ];
-}
-
-/** True when a runtime answers on the socket: one that an earlier Holdfast left with its containers. */
-async function answers(deps: NodeProcessesDeps, socket: string): Promise<boolean> {
-  if (!(await deps.files.exists(socket))) return false;
-  await using runtime = connectRuntime(deps.grpc, socket);
-  try {
-    await runtime.runtime.version({}, { timeoutMs: 1_000 });
-    return true;
-  } catch {
-    return false;
-  }
 }

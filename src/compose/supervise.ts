@@ -1,7 +1,5 @@
-// Keeps the processes of one node running: starts each, starts it again when it ends unasked, stops them in order.
-// The sandbox outlives its supervisor while containers run; one that still answers on its socket is taken up again.
-import type { Clock } from '#base/clock.ts';
-import { sleep } from '#base/clock.ts';
+// Keeps the processes of one node running: starts each, starts it again when it ends unasked, stops it when told.
+import { type Clock, sleep, type Timer } from '#base/clock.ts';
 import { backoffMs } from '#base/backoff.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
@@ -13,12 +11,8 @@ export interface Supervised {
   readonly program: string;
   readonly args: readonly string[];
   readonly logFile: string;
-  /** True while somebody else's process of this kind serves: then none is started. */
-  isServed?(): Promise<boolean>;
   /** SIGTERM is followed by SIGKILL after this long. */
   readonly stopWithinMs: number;
-  /** True: it may refuse to stop (it holds containers) and is left running instead of being killed. */
-  readonly mayStay: boolean;
 }
 
 export interface SupervisorDeps {
@@ -31,17 +25,12 @@ export interface SupervisorDeps {
 const RESTART = { firstMs: 200, maxMs: 10_000 };
 // How long a process must have run for its next end to count as the first again.
 const HEALTHY_MS = 30_000;
-const SERVED_CHECK_MS = 1_000;
 
 /** Runs one process until `signal` aborts, then stops it. Never rejects: a process that cannot start is tried again. */
 export async function supervise(deps: SupervisorDeps, spec: Supervised, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps;
   let failures = 0;
   while (!signal.aborted) {
-    if ((await spec.isServed?.()) === true) {
-      await sleep(clock, SERVED_CHECK_MS, 'periodic', signal);
-      continue;
-    }
     const startedAt = clock.elapsed();
     try {
       const daemon = await deps.daemons.start(spec.program, spec.args, { logFile: spec.logFile });
@@ -64,9 +53,11 @@ async function runUntil(
   const stop = (): void => daemon.signal('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const exit = await Promise.race([daemon.exited, letGo(deps, spec, daemon, signal)]);
+  const killAfter = killTimer(deps, spec, daemon, signal);
+  const exit = await daemon.exited;
+  killAfter.cancel();
   signal.removeEventListener('abort', stop);
-  if (exit !== undefined && !signal.aborted) {
+  if (!signal.aborted) {
     deps.log.warn('a process ended unasked', {
       process: spec.name,
       exitCode: exit.exitCode,
@@ -75,21 +66,17 @@ async function runUntil(
   }
 }
 
-/** Resolves with undefined when a stopping process has used up its time: then it was killed, or is left running. */
-function letGo(
-  deps: SupervisorDeps,
-  spec: Supervised,
-  daemon: Daemon,
-  signal: AbortSignal,
-): Promise<undefined> {
-  return new Promise((resolve) => {
-    const arm = (): void => {
-      deps.clock.after(spec.stopWithinMs, 'periodic', () => {
-        if (!spec.mayStay) daemon.signal('SIGKILL');
-        resolve(undefined);
-      });
-    };
-    if (signal.aborted) arm();
-    else signal.addEventListener('abort', arm, { once: true });
-  });
+/** Sends SIGKILL when the process has not ended within its time after the signal. */
+function killTimer(deps: SupervisorDeps, spec: Supervised, daemon: Daemon, signal: AbortSignal): Timer {
+  let timer: Timer | undefined;
+  const arm = (): void => {
+    timer = deps.clock.after(spec.stopWithinMs, 'deadline', () => daemon.signal('SIGKILL'));
+  };
+  signal.addEventListener('abort', arm, { once: true });
+  return {
+    cancel: () => {
+      signal.removeEventListener('abort', arm);
+      timer?.cancel();
+    },
+  };
 }

@@ -180,17 +180,14 @@ async function showContinues(scene: Scene, path: string, last: number): Promise<
 export async function showOldLines(scene: Scene, volume: DemoVolume): Promise<void> {
   await showRunning(scene);
   const path = await volumePath(scene, volume);
+  const pod = await scene.api.get(pods, POD);
   const lines = await scene.waiter.waitFor('old and new lines', async () => {
     const found = await lastLines(scene.effects, path, 10_000);
-    const hosts = new Set(found.map((line) => line.split(' ')[2]));
-    return hosts.size >= 3 ? found : undefined;
+    return found.at(-1)?.includes(pod.metadata.uid) === true ? found : undefined;
   });
-  const pod = await scene.api.get(pods, POD);
-  scene.timeline.fact(
-    'old lines there',
-    `line 1 of ${lines.length} is still from the first container; pod ${pod.metadata.uid}`,
-  );
-  scene.timeline.quote([lines[0] ?? '', '…', lines.at(-1) ?? '']);
+  const old = lines.filter((line) => !line.includes(pod.metadata.uid));
+  scene.timeline.fact('old lines there', `${old.length} lines of the pod before, then the new pod's`);
+  scene.timeline.quote([old[0] ?? '', '…', old.at(-1) ?? '', lines.at(-1) ?? '']);
 }
 
 /** The pod, the attachment, the PersistentVolume and the driver's volume go, in that order. */

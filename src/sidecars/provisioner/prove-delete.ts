@@ -3,7 +3,7 @@ import type { Brand } from '#base/brand.ts';
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { configMaps, persistentVolumeClaims, persistentVolumes, volumeAttachments } from '#api/resources.ts';
-import { PROVISIONED_BY } from '#rules/well-known.ts';
+import { EXTERNAL_PROVISIONER_FINALIZER, PROVISIONED_BY } from '#rules/well-known.ts';
 import type { ProvisionerDeps } from './deps.ts';
 import { type Intent, INTENT_NAMESPACE } from './intent.ts';
 import { claimFacts } from './view.ts';
@@ -36,6 +36,9 @@ export async function proveVolumeDelete(
   const volume = await deps.api.find(persistentVolumes, { name }, signal);
   if (volume === undefined) return { kind: 'gone' };
   const { spec, status, metadata } = volume;
+  // Our finalizer went after a confirmed DeleteVolume: only the object is still there, for others.
+  const isOurs = (metadata.finalizers ?? []).includes(EXTERNAL_PROVISIONER_FINALIZER);
+  if (metadata.deletionTimestamp !== undefined && !isOurs) return { kind: 'gone' };
   const inTheWay = (because: string): ProofResult<never> => ({ kind: 'in-the-way', because });
   if (spec?.csi?.driver !== deps.driver.name || metadata.annotations?.[PROVISIONED_BY] !== deps.driver.name) {
     return inTheWay('it was provisioned by somebody else');

@@ -1,0 +1,26 @@
+// The controller service of the disk driver as a process.
+import { realLog } from '#base/real/log.ts';
+import { HOLDFAST_VERSION } from '#compose/version.ts';
+import { diskController } from '#drivers/disk/services.ts';
+import { realFiles } from '#files/real/files.ts';
+import { realHost } from '#host/real/host.ts';
+import { realGrpc } from '#transport/real/grpc.ts';
+import { daemonOptions } from './daemon-options.ts';
+import { runDaemon } from './run-daemon.ts';
+import { untilAbandoned } from './until-stopped.ts';
+
+const options = daemonOptions('disk-controller', ['socket', 'pool', 'node-name', 'capacity-bytes']);
+const log = realLog('disk-controller', { level: 'info' });
+const capacity = options.optional('capacity-bytes');
+await runDaemon(
+  diskController(
+    { grpc: realGrpc(), files: realFiles(), host: realHost(), log },
+    {
+      pool: { directory: options.required('pool'), name: options.required('node-name'), version: HOLDFAST_VERSION },
+      socket: options.required('socket'),
+      ...(capacity === undefined ? {} : { capacityBytes: Number(capacity) }),
+    },
+  ),
+  log,
+  untilAbandoned(),
+);
