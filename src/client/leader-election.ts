@@ -12,7 +12,7 @@ import { decideLease, leaseAfter, type LeaseStep } from './lease-decision.ts';
 import type { Service } from './loop.ts';
 
 export interface ElectionDeps {
-  readonly api: ApiClient;
+  readonly api: Pick<ApiClient, 'find' | 'create' | 'update'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -54,25 +54,33 @@ class Election {
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
     const term = new AbortController();
     const until = AbortSignal.any([signal, term.signal]);
     const serving = this.#service.run(until).finally(() => term.abort());
-    this.#deps.log.info('leading', { lease: this.#options.lease.name });
+    log.info('leading', { lease: this.#options.lease.name });
+    // A timer and not a look after each attempt: an attempt may hang. It goes on as long as the term does.
+    const endTerm = () => clock.after(this.#remainingMs(), 'periodic', () => term.abort());
+    let ending = endTerm();
     while (!until.aborted) {
       await this.#pause(until);
-      if (until.aborted || (await this.#tryToHold(until))) continue;
-      if (this.#deps.clock.elapsed() - this.#renewedAt >= this.#options.renewDeadlineMs) term.abort();
+      if (until.aborted || !(await this.#tryToHold(until))) continue;
+      ending.cancel();
+      ending = endTerm();
     }
+    ending.cancel();
     await serving;
     if (signal.aborted) await this.#release();
-    else
-      this.#deps.log.warn('no longer leading: the Lease was not renewed', {
-        lease: this.#options.lease.name,
-      });
+    else log.warn('no longer leading: the Lease was not renewed', { lease: this.#options.lease.name });
+  }
+
+  #remainingMs(): number {
+    return this.#renewedAt + this.#options.renewDeadlineMs - this.#deps.clock.elapsed();
   }
 
   /** True when this process holds the Lease after the call. A failed write leaves that to the next attempt. */
   async #tryToHold(signal: AbortSignal): Promise<boolean> {
+    const startedAt = this.#deps.clock.elapsed(); // Others may see the renewal as early as this.
     try {
       const lease = await this.#deps.api.find(leases, this.#options.lease, signal);
       const step = decideLease({
@@ -82,7 +90,7 @@ class Election {
       });
       if (step.kind === 'wait') return false;
       await this.#write(step, lease, signal);
-      this.#renewedAt = this.#deps.clock.elapsed();
+      this.#renewedAt = startedAt;
       return true;
     } catch (error) {
       this.#deps.log.debug('the Lease could not be read or written', { error: messageOf(error) });
