@@ -96,16 +96,25 @@ const OWNER_PARTS = ['apiVersion', 'kind', 'name', 'uid'] as const;
 function validateOwners(value: JsonValue | undefined): FieldError[] {
   const field = 'metadata.ownerReferences';
   const owners = (Array.isArray(value) ? value : []).filter(isJsonObject);
-  const errors = owners.flatMap((owner) =>
-    OWNER_PARTS.filter((part) => text(owner[part]) === '').map((part) =>
-      invalidValue(`${field}.${part}`, '', `${part === 'apiVersion' ? 'version' : part} must not be empty`),
-    ),
-  );
+  const errors = owners.flatMap((owner) => validateOwner(field, owner));
   const [first, second] = owners.filter((owner) => owner.controller === true);
   if (first === undefined || second === undefined) return errors;
-  const names = `${text(first.name)} and ${text(second.name)}`;
+  const names = `${ownerName(first)} and ${ownerName(second)}`;
   const why = `Only one reference can have Controller set to true. Found "true" in references for ${names}`;
   return [...errors, invalidValue(field, value, why)];
+}
+
+function validateOwner(field: string, owner: JsonObject): FieldError[] {
+  const missing = OWNER_PARTS.filter((part) => text(owner[part]) === '').map((part) =>
+    invalidValue(`${field}.${part}`, '', `${part === 'apiVersion' ? 'version ' : ''}must not be empty`),
+  );
+  // An event outlives nothing: whatever it owned would be collected with it.
+  if (owner.apiVersion !== 'v1' || owner.kind !== 'Event') return missing;
+  return [...missing, invalidValue(field, owner, '/v1, Kind=Event is disallowed from being an owner')];
+}
+
+function ownerName(owner: JsonObject): string {
+  return `${text(owner.kind)}/${text(owner.name)}`;
 }
 
 function finalizersOf(value: JsonValue | undefined): string[] {

@@ -25,8 +25,9 @@ const VALUE_TEXT =
   "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for " +
   `validation is '${VALUE}')`;
 
-function tooLongText(max: number): string {
-  return `must be no more than ${max} bytes`;
+/** Kubernetes counts bytes everywhere, but says "characters" of names. */
+function tooLongText(max: number, unit: 'bytes' | 'characters'): string {
+  return `must be no more than ${max} ${unit}`;
 }
 
 function byteLength(text: string): number {
@@ -36,17 +37,26 @@ function byteLength(text: string): number {
 /** RFC 1123 label: at most 63 of a-z, 0-9 and inner '-'. */
 export function dnsLabelProblems(text: string): string[] {
   const problems: string[] = [];
-  if (byteLength(text) > 63) problems.push(tooLongText(63));
-  if (!LABEL_TEST.test(text)) problems.push(LABEL_TEXT);
+  if (byteLength(text) > 63) problems.push(tooLongText(63, 'characters'));
+  if (LABEL_TEST.test(text)) return problems;
+  return [...problems, isSubdomain(text) ? 'must not contain dots' : LABEL_TEXT];
   return problems;
 }
 
 /** RFC 1123 subdomain: labels (of any length) joined by '.', at most 253 in all. */
 export function dnsSubdomainProblems(text: string): string[] {
+  return subdomainProblems(text, 'characters');
+}
+
+function subdomainProblems(text: string, unit: 'bytes' | 'characters'): string[] {
   const problems: string[] = [];
-  if (byteLength(text) > 253) problems.push(tooLongText(253));
-  if (!text.split('.').every((label) => LABEL_TEST.test(label))) problems.push(SUBDOMAIN_TEXT);
+  if (byteLength(text) > 253) problems.push(tooLongText(253, unit));
+  if (!isSubdomain(text)) problems.push(SUBDOMAIN_TEXT);
   return problems;
+}
+
+function isSubdomain(text: string): boolean {
+  return text.split('.').every((label) => LABEL_TEST.test(label));
 }
 
 /** A name that goes into a URL path unescaped: not '.' or '..', no '/' and no '%'. */
@@ -55,7 +65,7 @@ export function pathSegmentProblems(text: string): string[] {
   const contained = ['/', '%']
     .filter((part) => text.includes(part))
     .map((part) => `may not contain '${part}'`);
-  return byteLength(text) > 253 ? [...contained, tooLongText(253)] : contained;
+  return byteLength(text) > 253 ? [...contained, tooLongText(253, 'characters')] : contained;
 }
 
 /** A label key, annotation key or finalizer: `[prefix/]name`. */
@@ -63,25 +73,25 @@ export function labelKeyProblems(key: string): string[] {
   const parts = key.split('/');
   if (parts.length > 2) {
     return [
-      `a qualified name ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a valid label key ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
   }
   const name = parts.at(-1) ?? '';
   const problems = parts.length === 2 ? prefixProblems(parts[0] ?? '') : [];
   if (name === '') problems.push('name part must be non-empty');
-  else if (byteLength(name) > 63) problems.push(`name part ${tooLongText(63)}`);
+  else if (byteLength(name) > 63) problems.push(`name part ${tooLongText(63, 'bytes')}`);
   if (!QUALIFIED_TEST.test(name)) problems.push(`name part ${QUALIFIED_RULE}`);
   return problems;
 }
 
 function prefixProblems(prefix: string): string[] {
   if (prefix === '') return ['prefix part must be non-empty'];
-  return dnsSubdomainProblems(prefix).map((problem) => `prefix part ${problem}`);
+  return subdomainProblems(prefix, 'bytes').map((problem) => `prefix part ${problem}`);
 }
 
 export function labelValueProblems(value: string): string[] {
   const problems: string[] = [];
-  if (byteLength(value) > 63) problems.push(tooLongText(63));
+  if (byteLength(value) > 63) problems.push(tooLongText(63, 'bytes'));
   if (value !== '' && !QUALIFIED_TEST.test(value)) problems.push(VALUE_TEXT);
   return problems;
 }
