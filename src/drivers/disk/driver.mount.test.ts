@@ -13,6 +13,7 @@ import type { LocalHost } from '#host/host.ts';
 import { realHost } from '#host/real/host.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
 import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import { nextTurn } from '#testing/real/turn.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
 import { poolPaths } from './pool.ts';
 import { diskController, diskNode } from './services.ts';
@@ -93,7 +94,7 @@ async function answering(call: () => Promise<unknown>): Promise<void> {
       () => false,
     );
     if (isUp) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   throw new Error('the driver does not answer');
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmdirSync, statSync, writeFileSync, unlinkSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { grpcContract } from '../grpc.contract.ts';
+import { grpcContract } from '#testing/contracts/grpc.ts';
 import { realGrpc } from './grpc.ts';
 
 let folder: string;

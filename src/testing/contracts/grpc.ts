@@ -1,4 +1,5 @@
 // What every gRPC transport must do, run on the real one and on its twin in memory.
+import { nextTurn } from '../real/turn.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type GrpcConnection,
@@ -6,7 +7,7 @@ import {
   type GrpcHandlers,
   type GrpcMessage,
   type GrpcTransport,
-} from './grpc.ts';
+} from '#transport/grpc.ts';
 
 const DESCRIPTOR = JSON.stringify({
   nested: {
@@ -203,7 +204,7 @@ export function grpcContract(name: string, make: () => { transport: GrpcTranspor
       const attempt = async (left: number): Promise<GrpcMessage> =>
         connection.unary(SAY, { text: 'now' }, { timeoutMs: 2000 }).catch((error: unknown) => {
           if (left === 0) throw error;
-          return new Promise((resolve) => setImmediate(resolve)).then(() => attempt(left - 1));
+          return nextTurn().then(() => attempt(left - 1));
         });
       expect(await attempt(20_000)).toMatchObject({ text: 'now' });
     });
