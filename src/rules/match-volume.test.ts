@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
 import { extraModes, isOnePodOnly, mayAttachToManyNodes, offersModes } from './access-modes.ts';
 import { isReservedFor, pointsAtClaim, reservedVolume } from './claim-ref.ts';
 import { findFreeVolume, findPreboundVolume, isFreeFor, mismatchWithNamedVolume } from './match-volume.ts';
@@ -31,6 +32,10 @@ const aClaim = (spec: ClaimSpec = {}): PersistentVolumeClaim => ({
     storageClassName: 'gold',
     ...spec,
   },
+});
+const stored = (volume: PersistentVolume): Stored<PersistentVolume> => ({
+  ...volume,
+  metadata: { name: 'v', uid: 'uid-v', resourceVersion: '1', creationTimestamp: '' },
 });
 const pointer = (uid?: string) => ({
   namespace: 'shop',
@@ -80,10 +85,10 @@ test('RUL20, RUL21: a volume points at a claim by name, and is reserved only wit
 });
 
 test('RUL22: reserving marks our own choice and not a user’s', () => {
-  const ours = reservedVolume(aVolume('v'), aClaim());
+  const ours = reservedVolume(stored(aVolume('v')), aClaim());
   expect(ours.spec?.claimRef).toMatchObject({ namespace: 'shop', name: 'data', uid: 'uid-data' });
   expect(ours.metadata.annotations?.[BOUND_BY_CONTROLLER]).toBe('yes');
-  const theirs = reservedVolume(aVolume('v', { claimRef: pointer() }), aClaim());
+  const theirs = reservedVolume(stored(aVolume('v', { claimRef: pointer() })), aClaim());
   expect(theirs.spec?.claimRef?.uid).toBe('uid-data');
   expect(theirs.metadata.annotations?.[BOUND_BY_CONTROLLER]).toBeUndefined();
 });
