@@ -10,7 +10,7 @@ import {
   parsePatch,
   STRATEGIC_MERGE_PATCH,
 } from './apply-patch.ts';
-import { applyMergePatch, createMergePatch } from './merge-patch.ts';
+import { applyMergePatch } from './merge-patch.ts';
 
 function patched(
   original: JsonObject,
@@ -48,15 +48,24 @@ describe('merge patch', () => {
     expect(patched(original, patch, MERGE_PATCH)).toEqual(result);
   });
 
-  it('API28: the patch between two objects leads from one to the other', () => {
-    const leaf = fc.oneof(fc.string(), fc.integer(), fc.array(fc.integer(), { maxLength: 2 }));
+  it('API28: applied twice it does what it does once, and afterwards nothing it removes is there', () => {
+    const leaf = fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constant(null),
+      fc.array(fc.integer(), { maxLength: 2 }),
+    );
     const inner = fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), leaf, { noNullPrototype: true });
     const object = fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.oneof(leaf, inner), {
       noNullPrototype: true,
     });
     fc.assert(
-      fc.property(object, object, (from, to) => {
-        expect(applyMergePatch(from, createMergePatch(from, to))).toEqual(to);
+      fc.property(object, object, (original, patch) => {
+        const once = applyMergePatch(original, patch);
+        expect(applyMergePatch(once, patch)).toEqual(once);
+        for (const [key, value] of Object.entries(patch)) {
+          if (value === null) expect(once).not.toHaveProperty([key]);
+        }
       }),
     );
   });
@@ -232,6 +241,16 @@ describe('strategic merge patch', () => {
     expect(names({ ...order('a', 'b', 'n'), containers: [{ name: 'n' }] })).toEqual(['a', 'b', 'n']);
     expect(names({ ...order('n', 'b'), containers: [{ name: 'n' }] })).toEqual(['n', 'a', 'b']);
     expect(names({ ...order('b'), containers: [{ name: 'a', $patch: 'delete' }] })).toEqual(['b']);
+  });
+
+  it('API32: a patch list that does not follow the order given with it is a 400', () => {
+    const spec = {
+      '$setElementOrder/containers': [{ name: 'a' }, { name: 'b' }],
+      containers: [{ name: 'b' }, { name: 'a' }],
+    };
+    expect(failure(() => apply({ spec })).message).toContain('does not match "$setElementOrder/containers"');
+    const missing = { '$setElementOrder/containers': [{ name: 'a' }], containers: [{ name: 'n' }] };
+    expect(failure(() => apply({ spec: missing })).code).toBe(400);
   });
 
   it('API32: a list of 20,000 elements is merged in a moment', () => {

@@ -18,6 +18,19 @@ export function positions(
   return places;
 }
 
+/** Whether the elements of `list` all occur in `order`, in the same sequence. */
+export function followsOrder(
+  list: readonly JsonValue[],
+  order: readonly JsonValue[],
+  identity: Identity,
+): boolean {
+  let next = 0;
+  for (const item of order) {
+    if (next < list.length && identity(list[next]) === identity(item)) next++;
+  }
+  return next === list.length;
+}
+
 export function mergeOrder(
   merged: readonly JsonValue[],
   patchOrder: readonly JsonValue[],

@@ -1,5 +1,5 @@
 // JSON merge patch (RFC 7386): objects merge, null removes, everything else replaces.
-import { getOwn, isJsonObject, type JsonObject, type JsonValue, setOwn } from '../json.ts';
+import { getOwn, isJsonObject, type JsonValue, setOwn } from '../json.ts';
 
 export function applyMergePatch(original: JsonValue | undefined, patch: JsonValue): JsonValue {
   if (!isJsonObject(patch)) return patch;
@@ -10,23 +10,4 @@ export function applyMergePatch(original: JsonValue | undefined, patch: JsonValu
     else setOwn(merged, key, applyMergePatch(getOwn(target, key), value));
   }
   return merged;
-}
-
-/** The merge patch that turns `from` into `to`; empty when they are the same. Null members cannot be expressed. */
-export function createMergePatch(from: JsonObject, to: JsonObject): JsonObject {
-  const patch: Record<string, JsonValue | undefined> = {};
-  for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
-    const change = memberChange(getOwn(from, key), getOwn(to, key));
-    if (change !== undefined) setOwn(patch, key, change);
-  }
-  return patch;
-}
-
-function memberChange(before: JsonValue | undefined, after: JsonValue | undefined): JsonValue | undefined {
-  if (after === undefined || after === null) return before === undefined ? undefined : null;
-  if (isJsonObject(before) && isJsonObject(after)) {
-    const inner = createMergePatch(before, after);
-    return Object.keys(inner).length === 0 ? undefined : inner;
-  }
-  return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
 }

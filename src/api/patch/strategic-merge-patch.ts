@@ -3,7 +3,7 @@
 import { getOwn, isJsonObject, type JsonObject, type JsonValue, setOwn } from '../json.ts';
 import { type FieldSchema, findType, type TypeRef } from '../schema.ts';
 import { badRequest } from '../status.ts';
-import { mergeOrder, positions } from './element-order.ts';
+import { followsOrder, mergeOrder, positions } from './element-order.ts';
 
 const PATCH = '$patch';
 const RETAIN_KEYS = '$retainKeys';
@@ -118,9 +118,14 @@ function orderedList(
     throw badRequest(`"${ELEMENT_ORDER}${key}" and the list that it orders must be lists`);
   }
   if (current === undefined && change.length === 0) return undefined;
+  const identity = identityOf(field?.mergeKey);
+  const listed = change.filter((item) => directiveOf(item) === undefined);
+  if (!followsOrder(listed, order, identity)) {
+    throw badRequest(`the order in the patch list "${key}" does not match "${ELEMENT_ORDER}${key}"`);
+  }
   const merged = mergeList(Array.isArray(current) ? current : [], change, field);
   const before = getOwn(original, key);
-  return mergeOrder(merged, order, Array.isArray(before) ? before : [], identityOf(field?.mergeKey));
+  return mergeOrder(merged, order, Array.isArray(before) ? before : [], identity);
 }
 
 type Identity = (item: JsonValue | undefined) => JsonValue | undefined;
