@@ -40,7 +40,6 @@ export function dnsLabelProblems(text: string): string[] {
   if (byteLength(text) > 63) problems.push(tooLongText(63, 'characters'));
   if (LABEL_TEST.test(text)) return problems;
   return [...problems, isSubdomain(text) ? 'must not contain dots' : LABEL_TEXT];
-  return problems;
 }
 
 /** RFC 1123 subdomain: labels (of any length) joined by '.', at most 253 in all. */
