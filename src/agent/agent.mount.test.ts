@@ -40,7 +40,7 @@ import { scratchFolder } from '#testing/real/scratch.ts';
 import { realGrpc } from '#transport/real/grpc.ts';
 import type { HttpTransport } from '#transport/http.ts';
 import { agentService } from './agent.ts';
-import { attachmentName } from './paths.ts';
+import { attachmentName } from '#rules/attachment-name.ts';
 import { realNodeEffects } from './real/node-effects.ts';
 
 const NODE = 'node-1';
@@ -359,7 +359,7 @@ async function makeClaim(): Promise<void> {
 /** What the attachment loop and the attacher do. */
 async function attach(): Promise<void> {
   const attachment = await admin.create(volumeAttachments, {
-    metadata: { name: attachmentName('vol-1', DRIVER, NODE) },
+    metadata: { name: attachmentName({ driver: DRIVER, volumeHandle: 'vol-1' }, NODE) },
     spec: { attacher: DRIVER, nodeName: NODE, source: { persistentVolumeName: 'pv-1' } },
   });
   const status = { attached: true, attachmentMetadata: { path: '/dev/x' } };

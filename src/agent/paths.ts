@@ -48,8 +48,3 @@ export function podLogDirectory(
 ): string {
   return `${logsRoot}/${pod.namespace}_${pod.name}_${pod.uid}`;
 }
-
-/** The name of the VolumeAttachment of a volume on a node. */
-export function attachmentName(handle: string, driver: string, node: string): string {
-  return `csi-${sha256Hex(handle + driver + node)}`;
-}

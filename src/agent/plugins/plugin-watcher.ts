@@ -58,7 +58,7 @@ export class PluginWatcher {
     const { sockets, directory, clock, node } = this.#deps;
     await sockets.prepare(directory);
     const watching = sockets.watch(directory, () => void this.#scan());
-    node.onChange(() => void this.#scanWhenRegistered());
+    node.onChange(() => this.#scanWhenRegistered());
     const rescan = (): void => {
       if (signal.aborted) return;
       void this.#scan();

@@ -1,8 +1,8 @@
 // The labels and annotations by which the agent finds its pods in the runtime again: the kubelet's names, so that
 // crictl and others show them.
 
-export const POD_NAME = 'io.kubernetes.pod.name';
-export const POD_NAMESPACE = 'io.kubernetes.pod.namespace';
+const POD_NAME = 'io.kubernetes.pod.name';
+const POD_NAMESPACE = 'io.kubernetes.pod.namespace';
 export const POD_UID = 'io.kubernetes.pod.uid';
 export const CONTAINER_NAME = 'io.kubernetes.container.name';
 /** Seconds, so that an orphan's containers are stopped as their pod asked. */

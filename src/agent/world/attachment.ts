@@ -1,7 +1,7 @@
 // The VolumeAttachment of a volume on this node, read live: the cache may still show one that is being deleted.
 import { volumeAttachments } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
-import { attachmentName } from '../paths.ts';
+import { attachmentName } from '#rules/attachment-name.ts';
 import type { AttachmentView } from './view.ts';
 
 export interface Attachment extends AttachmentView {
@@ -14,7 +14,7 @@ export async function readAttachment(
   volume: { readonly handle: string; readonly driver: string },
   nodeName: string,
 ): Promise<Attachment | undefined> {
-  const name = attachmentName(volume.handle, volume.driver, nodeName);
+  const name = attachmentName({ driver: volume.driver, volumeHandle: volume.handle }, nodeName);
   const found = await api.find(volumeAttachments, { name });
   if (found === undefined) return undefined;
   return {

@@ -4,14 +4,14 @@ import { appliesFsGroup } from '#volumes/csi/access-mode.ts';
 import { type CsiNodeDriver, publishVolume, unpublishVolume } from '#volumes/csi/csi-volume.ts';
 import { mountsAt } from '#volumes/mount-table.ts';
 import { type PublishedVolume, VolumeError } from '#volumes/volume-type.ts';
-import { attachmentName } from '../paths.ts';
+import { attachmentName } from '#rules/attachment-name.ts';
 import type { Attachment } from './attachment.ts';
 import type { DesiredMount } from './desired-world.ts';
 import type { PublishRecord, StagedIdentity } from './mount-record.ts';
 import type { OperationDeps } from './operation-deps.ts';
 import type { CsiSource } from './resolved-volume.ts';
 import { csiVolumeOf, identityOf } from './stage-operation.ts';
-import { removePublishData, writePublishData } from './vol-data.ts';
+import { removePublishData, writePublishData } from '#volumes/csi/vol-data.ts';
 
 interface CsiBacking {
   readonly driver: CsiNodeDriver;
@@ -90,7 +90,7 @@ export async function publishCsi(
   const record = startingRecord(mount, bootId, csi);
   const before = records.publish(mount.key);
   const volumeDirectory = deps.paths.volume(mount.pod.uid, 'csi', source.persistentVolume);
-  const attachmentId = attachmentName(source.handle, source.driver, nodeName);
+  const attachmentId = attachmentName({ driver: source.driver, volumeHandle: source.handle }, nodeName);
   await Promise.all([
     records.save(record),
     writePublishData(files, volumeDirectory, { csi, nodeName, attachmentId }),

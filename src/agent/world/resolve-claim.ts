@@ -128,13 +128,16 @@ function expansionOf(claim: Stored<PersistentVolumeClaim>, volume: PersistentVol
   return { namespace, claim: name, bytes: quantityToBytes(quantity), quantity };
 }
 
-// biome-ignore lint: control characters are what is looked for.
-const UNSAFE_FLAG = /[,\u0000-\u001f\u007f]/;
+const DELETE = 0x7f;
+
+function isUnsafe(flag: string): boolean {
+  return [...flag].some((char) => char === ',' || char < ' ' || char.charCodeAt(0) === DELETE);
+}
 
 /** One option each: a comma would smuggle a second one into the mount. */
 function checkedFlags(volume: Stored<PersistentVolume>, named: string): readonly string[] {
   const flags = volume.spec?.mountOptions ?? [];
-  const unsafe = flags.find((flag) => UNSAFE_FLAG.test(flag));
+  const unsafe = flags.find(isUnsafe);
   if (unsafe !== undefined) {
     throw new VolumeError(
       'invalid',

@@ -1,5 +1,6 @@
 // A pod's volume with every reference followed: what the executor needs, and nothing it would have to ask the API for.
 import type { PersistentVolumeSpec } from '#api/generated/core-v1.ts';
+import { uniqueVolumeName } from '#rules/attachment-name.ts';
 import type { ConfigMapSource } from '#volumes/config-map/config-map.ts';
 import type { EmptyDirSource } from '#volumes/empty-dir/empty-dir.ts';
 import type { HostPathSource } from '#volumes/host-path/host-path.ts';
@@ -44,5 +45,5 @@ export type ResolvedSource =
 
 /** `kubernetes.io/csi/<driver>^<handle>`. */
 export function volumeKey(source: { readonly driver: string; readonly handle: string }): string {
-  return `kubernetes.io/csi/${source.driver}^${source.handle}`;
+  return uniqueVolumeName({ driver: source.driver, volumeHandle: source.handle });
 }

@@ -8,7 +8,7 @@ import type { DesiredMount } from './desired-world.ts';
 import type { StagedIdentity, StageRecord } from './mount-record.ts';
 import type { OperationDeps } from './operation-deps.ts';
 import { type CsiSource, volumeKey } from './resolved-volume.ts';
-import { removeStageData, writeStageData } from './vol-data.ts';
+import { removeStageData, writeStageData } from '#volumes/csi/vol-data.ts';
 
 /** What records say about a volume of this source. */
 export function identityOf(

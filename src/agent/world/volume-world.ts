@@ -21,7 +21,7 @@ import {
 import type { OperationDeps } from './operation-deps.ts';
 import { publishCsi, publishLocal, unpublish } from './publish-operation.ts';
 import { publishPresence } from './presence.ts';
-import type { CsiSource } from './resolved-volume.ts';
+import { type CsiSource, volumeKey } from './resolved-volume.ts';
 import { stage, unstage } from './stage-operation.ts';
 
 export interface VolumeWorldDeps extends OperationDeps {
@@ -108,7 +108,7 @@ export class VolumeWorld {
       .flatMap(({ source }) => (source.type === 'csi' && source.needsAttach ? [source] : []));
     const recorded = [...records.publishes(), ...records.stages()].flatMap(({ csi }) => csi ?? []);
     const names = [
-      ...wanted.map((source) => `kubernetes.io/csi/${source.driver}^${source.handle}`),
+      ...wanted.map((source) => volumeKey(source)),
       ...recorded.filter((csi) => csi.needsAttach).map((csi) => csi.volume),
     ];
     return [...new Set(names)].sort();

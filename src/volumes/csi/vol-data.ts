@@ -1,6 +1,13 @@
 // vol_data.json as the kubelet writes it beside CSI mounts, so that its tools (and a kubelet) can read our node.
 import type { Files } from '#files/files.ts';
-import type { StagedIdentity } from './mount-record.ts';
+
+/** The volume that the data is about. */
+export interface CsiIdentity {
+  readonly driver: string;
+  readonly handle: string;
+  readonly persistentVolume: string;
+  readonly stagePath: string;
+}
 
 const NAME = 'vol_data.json';
 
@@ -13,13 +20,13 @@ function parentOf(path: string): string {
 }
 
 /** Beside the stage path. */
-export async function writeStageData(files: Files, csi: StagedIdentity): Promise<void> {
+export async function writeStageData(files: Files, csi: CsiIdentity): Promise<void> {
   const directory = parentOf(csi.stagePath);
   await files.makeDirectory(directory, { mode: 0o750 });
   await files.write(`${directory}/${NAME}`, encode({ driverName: csi.driver, volumeHandle: csi.handle }));
 }
 
-export async function removeStageData(files: Files, csi: StagedIdentity): Promise<void> {
+export async function removeStageData(files: Files, csi: CsiIdentity): Promise<void> {
   const directory = parentOf(csi.stagePath);
   await files.remove(`${directory}/${NAME}`);
   await files.removeDirectory(directory);
@@ -29,7 +36,7 @@ export async function removeStageData(files: Files, csi: StagedIdentity): Promis
 export async function writePublishData(
   files: Files,
   directory: string,
-  fields: { readonly csi: StagedIdentity; readonly nodeName: string; readonly attachmentId: string },
+  fields: { readonly csi: CsiIdentity; readonly nodeName: string; readonly attachmentId: string },
 ): Promise<void> {
   await files.makeDirectory(directory, { mode: 0o750 });
   const content = {
