@@ -22,13 +22,13 @@ export async function mountsBelow(effects: CliEffects, root: string): Promise<re
     });
 }
 
-/** What the disk driver's ledger says of a volume, undefined when it has no such record. */
-export async function ledgerRecord(
+/** What the disk driver wrote down of a volume: undefined when it has no such record. */
+export async function driverRecord(
   effects: CliEffects,
   pool: string,
-  handle: string,
+  { kind, handle }: { readonly kind: 'ledger' | 'formats'; readonly handle: string },
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const bytes = await effects.files.read(`${pool}/ledger/${handle}.json`);
+  const bytes = await effects.files.read(`${pool}/${kind}/${handle}.json`);
   if (bytes === undefined) return undefined;
   const record: unknown = JSON.parse(new TextDecoder().decode(bytes));
   return isJsonObject(record) ? record : undefined;
