@@ -9,9 +9,10 @@ export function createInformerSource(deps: FollowDeps): InformerSource {
   return new SharedInformers(deps);
 }
 
+/** One resource type; its object type is known where it was asked for. */
 interface Following {
-  readonly shared: { readonly synced: boolean; whenSynced(signal: AbortSignal): Promise<void> };
-  readonly view: unknown;
+  readonly shared: unknown;
+  whenSynced(signal: AbortSignal): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -42,17 +43,20 @@ class SharedInformers implements InformerSource {
   }
 
   async whenAllSynced(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#following.values()].map(({ shared }) => shared.whenSynced(signal)));
+    await Promise.all([...this.#following.values()].map((following) => following.whenSynced(signal)));
   }
 
   #shared<T extends ApiObject>(type: ResourceType<T>): SharedInformer<T> {
     const key = `${type.group}/${type.version}/${type.plural}`;
     const found = this.#following.get(key);
     // The key names the resource type, and a resource type has one object type.
-    if (found !== undefined) return found.view as SharedInformer<T>;
+    if (found !== undefined) return found.shared as SharedInformer<T>;
     const shared = new SharedInformer(type, this.#deps.log);
-    const run = (signal: AbortSignal) => followResource(shared, this.#deps, signal);
-    const following = { shared, view: shared, run };
+    const following: Following = {
+      shared,
+      whenSynced: (signal) => shared.whenSynced(signal),
+      run: (signal) => followResource(shared, this.#deps, signal),
+    };
     this.#following.set(key, following);
     this.#start?.(following);
     return shared;

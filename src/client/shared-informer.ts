@@ -59,7 +59,7 @@ export class SharedInformer<T extends ApiObject> {
     this.#deliver(this.#cache.replace(objects, revision));
     if (this.#synced) return;
     this.#synced = true;
-    for (const waiter of [...this.#syncWaiters]) waiter();
+    for (const waiter of Array.from(this.#syncWaiters)) waiter();
   }
 
   advance(revision: number): void {
@@ -71,7 +71,7 @@ export class SharedInformer<T extends ApiObject> {
     // A wrapper of its own, so that one function can subscribe twice and be stopped once.
     const own: Listener<T> = (event) => listener(event);
     this.#listeners.add(own);
-    for (const object of [...this.#cache.values()]) this.#call(own, { kind: 'added', object });
+    for (const object of Array.from(this.#cache.values())) this.#call(own, { kind: 'added', object });
     return () => {
       this.#listeners.delete(own);
     };
@@ -113,7 +113,7 @@ export class SharedInformer<T extends ApiObject> {
       for (const index of this.#indexes) this.#call((one) => index.apply(one), event);
     }
     for (const event of events) {
-      for (const listener of [...this.#listeners]) this.#call(listener, event);
+      for (const listener of Array.from(this.#listeners)) this.#call(listener, event);
     }
     this.#wakeRevisionWaiters();
   }
@@ -130,7 +130,7 @@ export class SharedInformer<T extends ApiObject> {
   }
 
   #wakeRevisionWaiters(): void {
-    for (const waiter of [...this.#revisionWaiters]) {
+    for (const waiter of Array.from(this.#revisionWaiters)) {
       if (waiter.revision > this.revision) continue;
       this.#revisionWaiters.delete(waiter);
       waiter.reached();

@@ -154,7 +154,7 @@ function issue({ keys, clock }: PkiDeps, { key, signer, profile }: Issue): strin
   return certificatePem(signed, signer.sign(signed));
 }
 
-/** The first 20 bytes of the key's hash: any value that is unique to the key serves (RFC 7093). */
+/** The first 20 bytes of the key's hash; every value that is unique to the key serves (RFC 7093). */
 function keyId(key: SigningKey): Uint8Array {
   return Buffer.from(sha256Hex(Buffer.from(key.publicKey).toString('base64')).slice(0, 40), 'hex');
 }

@@ -49,7 +49,7 @@ export class Watchers {
     if (this.#publishing) return;
     this.#publishing = true;
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      for (const watcher of [...this.#watchers]) {
+      for (const watcher of Array.from(this.#watchers)) {
         if (watcher.started) this.#deliver(watcher, next);
       }
     }
@@ -58,7 +58,7 @@ export class Watchers {
 
   close(): void {
     this.#closed = true;
-    for (const watcher of [...this.#watchers]) this.#end(watcher, { kind: 'closed' });
+    for (const watcher of Array.from(this.#watchers)) this.#end(watcher, { kind: 'closed' });
   }
 
   #start(watcher: Watcher): void {

@@ -200,9 +200,15 @@ class MemoryApi implements ScriptedApi {
     });
   }
 
-  // biome-ignore lint/correctness/useYield: a scripted watch has nothing to tell; the informers are fed directly.
-  async *watch(_type: unknown, _query: unknown, signal: AbortSignal): AsyncGenerator<never> {
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  /** Tells nothing: the informers are fed directly. */
+  watch(_type: unknown, _query: unknown, signal: AbortSignal): AsyncIterable<never> {
+    const next = () =>
+      new Promise<{ done: true; value: undefined }>((resolve) => {
+        const end = (): void => resolve({ done: true, value: undefined });
+        if (signal.aborted) end();
+        else signal.addEventListener('abort', end, { once: true });
+      });
+    return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
   async #call<R>(call: ScriptedCall, act: () => R): Promise<R> {

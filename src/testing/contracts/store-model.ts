@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Store, Write } from '#store/store.ts';
 import { nextTurn } from '../real/turn.ts';
-import { bytes, dump } from './store.ts';
-import { collect, describeChange } from './store-watch.ts';
+import { bytes, collect, describeChange, dump } from './store-reading.ts';
 
 type State = ReadonlyMap<string, { readonly value: string; readonly modRevision: number }>;
 

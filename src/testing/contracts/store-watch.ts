@@ -1,26 +1,10 @@
 // What every engine owes its watchers: etcd's predicates, and the cases where etcd once broke them.
 import { expect, test } from 'vitest';
-import type { ChangeBatch, ChangeEvent, Store, WatchQuery } from '#store/store.ts';
+import type { Store } from '#store/store.ts';
 import { nextTurn } from '../real/turn.ts';
-import { put, remove, textOf, write } from './store.ts';
+import { collect, describeChange, put, remove, write } from './store-reading.ts';
 
 type Open = () => Promise<Store>;
-
-/** A watch that keeps what it got. */
-export function collect(store: Store, query: Partial<WatchQuery> = {}) {
-  const batches: ChangeBatch[] = [];
-  const ends: unknown[] = [];
-  const stop = store.watch(
-    { start: '/', end: '0', after: store.revision, ...query },
-    { onBatch: (batch) => batches.push(batch), onEnd: (reason) => ends.push(reason) },
-  );
-  return { batches, ends, stop, revisions: () => batches.map(({ revision }) => revision) };
-}
-
-/** `put /a=2 (was 1)` */
-export function describeChange({ kind, entry, previous }: ChangeEvent): string {
-  return `${kind} ${entry.key}=${textOf(entry)} (was ${textOf(previous)})`;
-}
 
 export function storeWatchContract(open: Open): void {
   predicates(open);

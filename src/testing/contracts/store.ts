@@ -1,8 +1,8 @@
 // What every engine of the store must do: transactions, ranges and compaction here, watches and the reference model in
 // the files beside it.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { CommitResult, KeyValue, Store, Write } from '#store/store.ts';
-import { prefixEnd } from '#store/store.ts';
+import type { CommitResult, Store } from '#store/store.ts';
+import { dump, put, remove, textOf, write } from './store-reading.ts';
 import { storeModelContract } from './store-model.ts';
 import { storeWatchContract } from './store-watch.ts';
 
@@ -12,26 +12,6 @@ export interface StoreContract {
   readonly open: () => Promise<Store>;
   /** Runs of the reference model; fewer for engines that sync to a disk. */
   readonly modelRuns: number;
-}
-
-export const bytes = (text: string): Uint8Array => Buffer.from(text);
-export const textOf = (entry: KeyValue | undefined): string | undefined =>
-  entry && Buffer.from(entry.value).toString();
-export const put = (key: string, value = 'x'): Write => ({ kind: 'put', key, value: bytes(value) });
-export const remove = (key: string): Write => ({ kind: 'delete', key });
-
-/** Commits without a condition and gives the revision. */
-export async function write(store: Store, ...writes: readonly Write[]): Promise<number> {
-  const result = await store.commit({ compare: [], writes });
-  if (result.kind !== 'committed') throw new Error('a transaction without compares cannot conflict');
-  return result.revision;
-}
-
-/** What a range holds, as `key=value`. */
-export async function dump(store: Store, query: Partial<Parameters<Store['range']>[0]> = {}) {
-  const result = await store.range({ start: '/', end: prefixEnd('/'), ...query });
-  if (result.kind !== 'range') return result;
-  return result.items.map((entry) => `${entry.key}=${textOf(entry)}`);
 }
 
 export function storeContract(contract: StoreContract): void {
