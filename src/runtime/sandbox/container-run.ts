@@ -42,12 +42,17 @@ export class ContainerRun {
   readonly #deps: RunDeps;
   readonly #parts: Parts;
   #isKilled = false;
+  readonly #began: Promise<void>;
+  #begin: () => void = () => undefined;
   /** Resolves when the container has ended and its log is complete. Never rejects. */
   readonly ended: Promise<RunEnd>;
 
   private constructor(deps: RunDeps, parts: Parts) {
     this.#deps = deps;
     this.#parts = parts;
+    this.#began = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
     this.ended = this.#follow();
   }
 
@@ -60,7 +65,10 @@ export class ContainerRun {
     try {
       const { init, terminal } = await deps.processes.startContainer(launch);
       const outputs = terminal === undefined ? sources : terminalOutput(terminal);
-      return new ContainerRun(deps, { init, pipes, life, outputs, terminal, output });
+      const run = new ContainerRun(deps, { init, pipes, life, outputs, terminal, output });
+      // Not before the command's process is there to be signalled.
+      await run.#began;
+      return run;
     } catch (error) {
       for (const source of [life, ...sources.map((each) => each.source)]) source.close();
       await output.close();
@@ -156,7 +164,8 @@ export class ContainerRun {
     try {
       for await (const chunk of life) {
         text = `${text}${Buffer.from(chunk).toString()}`.slice(0, MAX_LIFE_LINE);
-        const match = /^exited (\d{1,3}) (\d+(?:\.\d+)?)\n/.exec(text);
+        if (text.includes('running\n')) this.#begin();
+        const match = /^exited (\d{1,3}) (\d+(?:\.\d+)?)\n/m.exec(text);
         if (match === null) continue;
         const agoMs = this.#deps.processes.uptimeMs() - Number(match[2]) * 1000;
         return { exitCode: Number(match[1]), agoMs: Math.max(0, agoMs) };
@@ -164,6 +173,7 @@ export class ContainerRun {
     } catch (error) {
       this.#deps.log.error('container life pipe failed', { error: messageOf(error) });
     } finally {
+      this.#begin();
       life.close();
     }
     return undefined;

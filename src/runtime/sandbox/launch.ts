@@ -41,7 +41,8 @@ mount -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"`;
 // The second part says that it is there, takes the environment, waits until the volumes are attached, and runs the
 // user's command as a child with the container's own streams. It keeps the pipes life (3) and control (4) for itself,
 // ends whatever is left in the container, says how the command ended, and waits until that has been taken down: the
-// log's last bytes live in pipes that only this process holds. The subshell's exec never runs a shell built-in.
+// log's last bytes live in pipes that only this process holds. The subshell says so once it is the command's process,
+// which signals are for; its exec never runs a shell built-in.
 const INIT = `[ $$ = 1 ] || exit 125
 folder=$2 tty=$3
 shift 3
@@ -54,7 +55,7 @@ cd "$folder" || exit 125
 unset OLDPWD
 [ -z "$tty" ] || exec 0<>"$tty" 1>&0 2>&0
 exec 8>&2 2>/dev/null
-(exec "$@" 2>&8 3>&- 4>&- 5>&- 8>&-)
+(echo running >&3; exec "$@" 2>&8 3>&- 4>&- 5>&- 8>&-)
 code=$?
 kill -KILL -1
 read -r uptime rest </proc/uptime
