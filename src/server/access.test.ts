@@ -9,24 +9,41 @@ const STRANGER: UserInfo = { name: 'eve', groups: ['system:authenticated'] };
 const LOOP: UserInfo = { name: 'holdfast:binding', groups: ['holdfast:control-plane'] };
 const CORE = '/api/v1/namespaces/default';
 
-function pod(name: string): JsonObject {
+/** A pod that refers to the secrets `names`, each in another way, and to the claim `c`. */
+function pod(name: string, [mounted = 'x', inEnv = 'y']: readonly string[] = []): JsonObject {
+  const env = [{ name: 'E', valueFrom: { secretKeyRef: { name: inEnv, key: 'k' } } }];
+  const envFrom = [{ configMapRef: { name: `map-${name}` } }];
+  const volumes = [
+    { name: 's', secret: { secretName: mounted } },
+    { name: 'c', persistentVolumeClaim: { claimName: 'c' } },
+  ];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name },
-    spec: { containers: [{ name: 'c', image: 'i' }] },
+    spec: { containers: [{ name: 'c', image: 'i', env, envFrom }], volumes },
   };
 }
 
 async function world() {
   const made = await testServer();
   for (const node of ['n', 'm']) {
-    await made.call('POST', `${CORE}/pods`, pod(`on-${node}`));
+    await made.call('POST', `${CORE}/pods`, pod(`on-${node}`, [`of-${node}`, 'both']));
     await made.call('POST', `${CORE}/pods/on-${node}/binding`, { target: { kind: 'Node', name: node } });
     const body = { apiVersion: 'v1', kind: 'Node', metadata: { name: node } };
     await made.call('POST', '/api/v1/nodes', body, { user: nodeUser(node) });
   }
-  await made.call('POST', `${CORE}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } });
+  for (const name of ['of-n', 'of-m', 'both', 'stage', 'unused']) {
+    await made.call('POST', `${CORE}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name } });
+  }
+  const source = {
+    driver: 'd',
+    volumeHandle: 'h',
+    nodeStageSecretRef: { namespace: 'default', name: 'stage' },
+  };
+  const spec = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, csi: source };
+  const volume = { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'v' }, spec };
+  await made.call('POST', '/api/v1/persistentvolumes', volume);
   const claim = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -106,7 +123,7 @@ const ROWS: readonly Row[] = [
   ['SRV3', STRANGER, 'GET', `${CORE}/secrets`, undefined, 403],
   ['SRV3', STRANGER, 'GET', '/api/v1', undefined, 200],
   ['SRV3', STRANGER, 'GET', '/metrics', undefined, 403],
-  ['SRV3', { name: 'system:node:', groups: ['system:nodes'] }, 'GET', `${CORE}/secrets/s`, undefined, 403],
+  ['SRV3', { name: 'system:node:', groups: ['system:nodes'] }, 'GET', `${CORE}/secrets/both`, undefined, 403],
   ['SRV3', { name: 'n', groups: ['system:nodes'] }, 'GET', '/api/v1/nodes/n', undefined, 403],
   ['SRV4', NODE, 'GET', '/api/v1/nodes/n', undefined, 200],
   ['SRV4', NODE, 'PATCH', '/api/v1/nodes/n/status', { status: { volumesInUse: ['x'] } }, 200],
@@ -124,7 +141,13 @@ const ROWS: readonly Row[] = [
   ['SRV4', NODE, 'DELETE', `${CORE}/pods/on-m`, undefined, 403],
   ['SRV4', NODE, 'DELETE', `${CORE}/pods/on-n`, { gracePeriodSeconds: 0 }, 200],
   ['SRV4', NODE, 'POST', `${CORE}/pods`, pod('new'), 403],
-  ['SRV4', NODE, 'GET', `${CORE}/secrets/s`, undefined, 200],
+  ['SRV4', NODE, 'GET', `${CORE}/secrets/of-n`, undefined, 200],
+  ['SRV4', NODE, 'GET', `${CORE}/secrets/both`, undefined, 200],
+  ['SRV4', NODE, 'GET', `${CORE}/secrets/stage`, undefined, 200],
+  ['SRV4', NODE, 'GET', `${CORE}/secrets/of-m`, undefined, 403],
+  ['SRV4', NODE, 'GET', `${CORE}/secrets/unused`, undefined, 403],
+  ['SRV4', NODE, 'GET', '/api/v1/namespaces/kube-system/secrets/of-n', undefined, 403],
+  ['SRV4', NODE, 'GET', `${CORE}/configmaps/map-on-m`, undefined, 403],
   ['SRV4', NODE, 'GET', `${CORE}/secrets`, undefined, 403],
   ['SRV4', NODE, 'GET', `${STORAGE}/csidrivers`, undefined, 200],
   ['SRV4', NODE, 'GET', '/api/v1/persistentvolumes', undefined, 403],
@@ -159,6 +182,14 @@ describe('what they may do', () => {
       status,
       status === 403 ? 'Forbidden' : '',
     ]);
+  });
+
+  test('SRV4: with its pod gone a node reads its secret no more', async () => {
+    const { call } = await world();
+    const path = `${CORE}/secrets/of-n`;
+    expect((await call('GET', path, undefined, { user: NODE })).status).toBe(200);
+    await call('DELETE', `${CORE}/pods/on-n`, { gracePeriodSeconds: 0 });
+    expect((await call('GET', path, undefined, { user: NODE })).status).toBe(403);
   });
 
   test('SRV3: a refusal says what was refused', async () => {

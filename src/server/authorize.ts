@@ -1,7 +1,10 @@
 // Authorization: deny by default. Administrators and the control plane may do everything; a node may do what this
 // table says and only to what is its own (security 1.4); anyone else with a certificate may read discovery. Pure, given
 // the newest state. What a node's write may contain is node-restriction's part.
+import { isJsonObject } from '#api/json.ts';
 import type { UserInfo } from '#api/request.ts';
+import type { AdmissionView } from './admit/admission-rule.ts';
+import { nodeNeeds, type ReferenceKind } from './node-references.ts';
 import type { ResourceRoute, Verb } from './router.ts';
 import { nodeOf } from './watch-cache/object-selector.ts';
 import type { StoredObject } from './watch-cache/stored-object.ts';
@@ -9,9 +12,11 @@ import type { StoredObject } from './watch-cache/stored-object.ts';
 const ALL_POWERFUL = ['system:masters', 'holdfast:control-plane'];
 const NODES_GROUP = 'system:nodes';
 const NODE_PREFIX = 'system:node:';
-export const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_NAMESPACE = 'kube-node-lease';
+/** Where the control plane keeps its intents. */
+const OWN_NAMESPACE = 'holdfast-system';
 
-export interface AuthorizerView {
+export interface AuthorizerView extends AdmissionView {
   /** The newest stored object a route names, if there is one. */
   find(route: ResourceRoute): StoredObject | undefined;
 }
@@ -58,7 +63,17 @@ const ownPod: NodeRule = ({ node, route, view }) => {
 };
 const ownLease: NodeRule = (question) => question.route.namespace === LEASE_NAMESPACE && ownName(question);
 const leaseNamespace: NodeRule = ({ route }) => route.namespace === LEASE_NAMESPACE;
-const notOurNamespace: NodeRule = ({ route }) => route.namespace !== 'holdfast-system';
+const needed =
+  (kind: ReferenceKind): NodeRule =>
+  ({ node, route, view }) => {
+    const { namespace = '', name = '' } = route;
+    return namespace !== OWN_NAMESPACE && nodeNeeds(view, node, { kind, namespace, name });
+  };
+const ownAttachment: NodeRule = ({ node, route, view }) => {
+  const spec = view.find(route)?.object.spec;
+  return spec === undefined || (isJsonObject(spec) && spec.nodeName === node);
+};
+const notOurNamespace: NodeRule = ({ route }) => route.namespace !== OWN_NAMESPACE;
 
 /** `<group>/<plural>[/<subresource>]` to the verbs a node has there. */
 const NODE_RULES: Readonly<Record<string, Partial<Record<Verb, NodeRule>>>> = {
@@ -73,8 +88,8 @@ const NODE_RULES: Readonly<Record<string, Partial<Record<Verb, NodeRule>>>> = {
   '/nodes/status': { get: ownName, update: ownName, patch: ownName },
   '/pods': { get: ownPod, list: ownPods, watch: ownPods, delete: ownPod },
   '/pods/status': { get: ownPod, update: ownPod, patch: ownPod },
-  '/secrets': { get: notOurNamespace },
-  '/configmaps': { get: notOurNamespace },
+  '/secrets': { get: needed('secret') },
+  '/configmaps': { get: needed('configMap') },
   '/serviceaccounts': { get: always },
   '/persistentvolumeclaims': { get: always },
   '/persistentvolumeclaims/status': { get: always, update: always, patch: always },
@@ -96,7 +111,7 @@ const NODE_RULES: Readonly<Record<string, Partial<Record<Verb, NodeRule>>>> = {
     patch: ownName,
     delete: ownName,
   },
-  'storage.k8s.io/volumeattachments': { get: always },
+  'storage.k8s.io/volumeattachments': { get: ownAttachment },
   'storage.k8s.io/csidrivers': { get: always, list: always, watch: always },
   'storage.k8s.io/storageclasses': { get: always },
 };

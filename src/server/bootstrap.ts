@@ -5,7 +5,8 @@ import type { UserInfo } from '#api/request.ts';
 import { StatusError } from '#api/status.ts';
 import { BUILT_IN_NAMESPACES } from './admit/namespace-lifecycle.ts';
 import { createObject } from './registry/create.ts';
-import type { RegistryDeps, Target } from './registry/deps.ts';
+import type { RegistryDeps } from './registry/deps.ts';
+import type { Target } from './registry/target.ts';
 import { apiVersionOf } from './registry/stored-form.ts';
 
 /** The server's own identity for what it writes itself. */

@@ -126,8 +126,7 @@ export function segmentFault(part: string): string | undefined {
   if (part === '.' || part === '..') return `may not be '${part}'`;
   if (part.includes('/')) return "may not contain '/'";
   if (part.includes('%')) return "may not contain '%'";
-  // biome-ignore lint: control characters are what is looked for
-  return /[\u0000-\u001f\u007f]/.test(part) ? 'may not contain control characters' : undefined;
+  return /\p{Cc}/u.test(part) ? 'may not contain control characters' : undefined;
 }
 
 function verbOf(method: string, target: Target, query: URLSearchParams): Verb | undefined {

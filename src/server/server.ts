@@ -7,7 +7,8 @@ import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { Store } from '#store/store.ts';
-import { type AdmissionView, createAdmission } from './admit/admission.ts';
+import { createAdmission } from './admit/admission.ts';
+import type { AdmissionView } from './admit/admission-rule.ts';
 import { type Authorizer, authorize } from './authorize.ts';
 import { bootstrap } from './bootstrap.ts';
 import { createDocuments } from './documents.ts';
@@ -97,7 +98,10 @@ function handlerParts(
     streams,
     flow: createFlowControl(deps.inFlight),
     authorizer: deps.authorizer ?? authorize,
-    view: { find: ({ definition, namespace, name }) => cache.get(definition, namespace, name ?? '') },
+    view: {
+      ...admissionView(cache, find),
+      find: ({ definition, namespace, name }) => cache.get(definition, namespace, name ?? ''),
+    },
     lookup: kindLookup(kinds),
   };
 }

@@ -139,5 +139,6 @@ async function openReader(server: ApiServer, path: string, call: CallOptions): P
 function describeFrame(frame: JsonObject | undefined): string {
   const object = isJsonObject(frame?.object) ? frame.object : {};
   const metadata = isJsonObject(object.metadata) ? object.metadata : {};
-  return frame === undefined ? 'end' : `${String(frame.type)} ${String(metadata.name ?? '')}`.trim();
+  const words = [frame?.type, metadata.name].filter((word) => typeof word === 'string');
+  return frame === undefined ? 'end' : words.join(' ');
 }

@@ -3,8 +3,8 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#api/json.ts';
 import { compareQuantities, parseQuantity } from '#api/quantity.ts';
 import { forbidden } from '#api/status.ts';
-import type { Target } from '../registry/deps.ts';
-import { type AdmissionView, isCore } from './admission.ts';
+import type { Target } from '../registry/target.ts';
+import { type AdmissionView, isCore } from './admission-rule.ts';
 
 export function refuseClaimExpansion(
   target: Target,

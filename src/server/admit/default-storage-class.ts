@@ -2,8 +2,8 @@
 // class name is a choice and stays.
 import { isJsonObject, type JsonObject } from '#api/json.ts';
 import { metadataOf, metaText } from '../registry/stored-form.ts';
-import type { Target } from '../registry/deps.ts';
-import { type AdmissionView, isCore } from './admission.ts';
+import type { Target } from '../registry/target.ts';
+import { type AdmissionView, isCore } from './admission-rule.ts';
 
 const DEFAULT_MARKS = [
   'storageclass.kubernetes.io/is-default-class',

@@ -3,8 +3,8 @@
 import { forbidden, notFound } from '#api/status.ts';
 import type { Compare } from '#store/store.ts';
 import { metaText } from '../registry/stored-form.ts';
-import type { Target } from '../registry/deps.ts';
-import type { AdmissionView } from './admission.ts';
+import type { Target } from '../registry/target.ts';
+import type { AdmissionView } from './admission-rule.ts';
 
 /** The namespaces made at start. */
 export const BUILT_IN_NAMESPACES = ['default', 'kube-system', 'kube-node-lease', 'holdfast-system'] as const;

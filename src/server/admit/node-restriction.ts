@@ -4,7 +4,7 @@ import type { JsonObject } from '#api/json.ts';
 import type { UserInfo } from '#api/request.ts';
 import { forbidden } from '#api/status.ts';
 import { nodeNameOf } from '../authorize.ts';
-import type { Target } from '../registry/deps.ts';
+import type { Target } from '../registry/target.ts';
 import { metadataOf } from '../registry/stored-form.ts';
 
 /** The kinds of which a node may create the one that carries its name. */

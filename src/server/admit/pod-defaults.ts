@@ -1,8 +1,8 @@
 // What every pod has even if its author did not say: a service account and a priority.
 import { isJsonObject, type JsonObject } from '#api/json.ts';
 import { forbidden } from '#api/status.ts';
-import type { Target } from '../registry/deps.ts';
-import { isCore } from './admission.ts';
+import type { Target } from '../registry/target.ts';
+import { isCore } from './admission-rule.ts';
 
 /** The priority classes that every cluster has. */
 const PRIORITIES: ReadonlyMap<string, number> = new Map([

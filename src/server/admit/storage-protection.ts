@@ -1,7 +1,7 @@
 // Claims and volumes are born with their protection finalizer, so there is no moment in which one that is in use could
 // be deleted unnoticed.
 import type { JsonObject } from '#api/json.ts';
-import type { Target } from '../registry/deps.ts';
+import type { Target } from '../registry/target.ts';
 import { finalizersOf, withMetadata } from '../registry/stored-form.ts';
 
 const PROTECTION: ReadonlyMap<string, string> = new Map([

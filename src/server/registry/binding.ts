@@ -4,7 +4,8 @@ import { badRequest, conflict, preconditionFailed } from '#api/status.ts';
 import { formatTime } from '#base/clock.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { changeObject } from './change.ts';
-import type { RegistryDeps, Target, WriteOptions } from './deps.ts';
+import type { RegistryDeps, WriteOptions } from './deps.ts';
+import type { Target } from './target.ts';
 import { metadataOf, metaText, withMetadata } from './stored-form.ts';
 
 /** Binds the pod `target` to the node that `binding` names. Throws 400, 404 or 409. */

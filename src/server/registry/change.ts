@@ -4,7 +4,8 @@ import type { JsonObject, JsonValue } from '#api/json.ts';
 import { conflict, notFound } from '#api/status.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { written } from './create.ts';
-import type { RegistryDeps, Target } from './deps.ts';
+import type { RegistryDeps } from './deps.ts';
+import type { Target } from './target.ts';
 import { objectKey } from './keys.ts';
 import { encodeStored, finalizersOf, metadataOf, metaText } from './stored-form.ts';
 

@@ -8,7 +8,8 @@ import { formatTime } from '#base/clock.ts';
 import { nameSuffix } from '#base/random.ts';
 import { segmentFault } from '../router.ts';
 import { StoredObject } from '../watch-cache/stored-object.ts';
-import type { RegistryDeps, Target, WriteOptions, Written } from './deps.ts';
+import type { RegistryDeps, WriteOptions, Written } from './deps.ts';
+import type { Target } from './target.ts';
 import { objectKey, parseKey } from './keys.ts';
 import { encodeStored, metaText, withMetadata } from './stored-form.ts';
 

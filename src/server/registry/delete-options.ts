@@ -22,7 +22,7 @@ export function readDeleteOptions(
 ): DeleteOptions {
   const given = body === undefined || body.length === 0 ? {} : readBody(body, contentType);
   const policy = given.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
-  if (policy !== undefined && !POLICIES.includes(String(policy))) {
+  if (policy !== undefined && !POLICIES.some((known) => known === policy)) {
     throw badRequest(`propagationPolicy ${JSON.stringify(policy)}: one of ${POLICIES.join(', ')} is needed`);
   }
   return {

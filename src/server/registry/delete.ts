@@ -6,7 +6,8 @@ import { formatTime } from '#base/clock.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { type Change, type Changed, changeObject, specFinalizers } from './change.ts';
 import type { DeleteOptions } from './delete-options.ts';
-import type { RegistryDeps, Target, WriteOptions } from './deps.ts';
+import type { RegistryDeps, WriteOptions } from './deps.ts';
+import type { Target } from './target.ts';
 import { finalizersOf, metadataOf, metaText, withMetadata } from './stored-form.ts';
 
 /** Deletes `target`. 'removed': it is gone; 'stored': it is marked and waits. Throws StatusErrors. */

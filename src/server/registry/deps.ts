@@ -1,10 +1,9 @@
 // What the registry needs, and the names of things every verb speaks of.
-import type { KindDefinition } from '#api/kind.ts';
 import type { UserInfo } from '#api/request.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Random } from '#base/random.ts';
 import type { Store } from '#store/store.ts';
-import type { Admission } from '../admit/admission.ts';
+import type { Admission } from '../admit/admission-rule.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 
@@ -14,14 +13,6 @@ export interface RegistryDeps {
   readonly store: Store;
   readonly cache: WatchCache;
   readonly admission: Admission;
-}
-
-/** One object of a kind. */
-export interface Target {
-  readonly definition: KindDefinition;
-  /** Undefined for a cluster-scoped kind. */
-  readonly namespace: string | undefined;
-  readonly name: string;
 }
 
 export interface WriteOptions {

@@ -4,7 +4,8 @@ import { isJsonObject, type JsonObject } from '#api/json.ts';
 import { conflict, preconditionFailed } from '#api/status.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { changeObject } from './change.ts';
-import type { RegistryDeps, Target, WriteOptions } from './deps.ts';
+import type { RegistryDeps, WriteOptions } from './deps.ts';
+import type { Target } from './target.ts';
 import { metaText } from './stored-form.ts';
 
 /** Writes `body`'s spec.finalizers. Throws 404 or 409. */

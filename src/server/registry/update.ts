@@ -5,7 +5,8 @@ import { inheritMetadata, validateMetadataUpdate } from '#api/metadata-validatio
 import { badRequest, conflict, invalid, preconditionFailed } from '#api/status.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { type Change, type Changed, changeObject } from './change.ts';
-import type { RegistryDeps, Target, WriteOptions, Written } from './deps.ts';
+import type { RegistryDeps, WriteOptions, Written } from './deps.ts';
+import type { Target } from './target.ts';
 import { metadataOf, metaText, withMetadata } from './stored-form.ts';
 
 /** Makes the object to write from the stored one: a PUT ignores it, a patch starts from it. */

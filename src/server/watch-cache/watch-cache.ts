@@ -140,7 +140,7 @@ class StoreCache implements WatchCache {
       cache?.apply(batch.revision, entry.key, kind === 'put' ? storedObject(entry) : undefined);
     }
     this.#revision = batch.revision;
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of this.#waiting) {
       if (waiter.revision <= batch.revision) waiter.done(true);
     }
   }

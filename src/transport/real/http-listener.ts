@@ -9,7 +9,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { HttpListener, HttpListenOptions, PeerIdentity } from '../http.ts';
 import { wrapRequest } from './http-request.ts';
 import { type NodeResponse, writeResponse } from './http-response.ts';

@@ -1,0 +1,39 @@
+// What admission is made of: what it answers, what its rules may look at, and the form of a rule.
+import type { JsonObject } from '#api/json.ts';
+import type { KindDefinition } from '#api/kind.ts';
+import type { UserInfo } from '#api/request.ts';
+import type { Compare } from '#store/store.ts';
+import type { Target } from '../registry/target.ts';
+import type { StoredObject } from '../watch-cache/stored-object.ts';
+
+export interface Admitted {
+  readonly object: JsonObject;
+  /** What the decision relied on: the commit must fail when it has changed (CVE-2024-7598). */
+  readonly guards: readonly Compare[];
+  readonly warnings: readonly string[];
+}
+
+export interface Admission {
+  create(target: Target, object: JsonObject, user: UserInfo): Admitted;
+  update(
+    target: Target,
+    object: JsonObject,
+    old: JsonObject,
+    options: { readonly subresource: string | undefined; readonly user: UserInfo },
+  ): Pick<Admitted, 'object' | 'warnings'>;
+  delete(target: Target, object: JsonObject, user: UserInfo): void;
+}
+
+/** The newest state, as admission rules read it. */
+export interface AdmissionView {
+  get(plural: string, namespace: string | undefined, name: string): StoredObject | undefined;
+  all(plural: string): Iterable<StoredObject>;
+}
+
+/** A rule that completes a new object. */
+export type CreateRule = (target: Target, object: JsonObject, view: AdmissionView) => JsonObject;
+
+/** True for the core kind `plural`. */
+export function isCore(definition: KindDefinition, plural: string): boolean {
+  return definition.resource.group === '' && definition.resource.plural === plural;
+}
