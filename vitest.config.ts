@@ -15,6 +15,8 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: [...real, ...interop],
           isolate: false,
+          // The machine may be shared and slow; a test that hangs still ends.
+          testTimeout: 30_000,
         },
       },
       { test: { name: 'mount', include: real, ...serial } },

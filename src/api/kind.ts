@@ -64,6 +64,8 @@ export interface KindDefinition {
   row(object: JsonObject, now: number): readonly JsonValue[];
   /** The cell under `Name` where it is not just metadata.name: `standard (default)`. */
   nameCell?(object: JsonObject): string;
+  /** True: the Name column comes last and only with -o wide, as for Events. */
+  readonly isNameWide?: boolean;
   /**
    * Graceful deletion (pods): the grace period in seconds that a delete with `requested` gives this object, or
    * undefined when the kind is deleted at once. 0 removes it now.

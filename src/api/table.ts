@@ -1,5 +1,5 @@
 // Table (meta.k8s.io/v1): objects as rows of cells, what `kubectl get` asks for. Columns and cells come from the kind;
-// Name is always the first.
+// Name is the first, unless the kind shows it last and only with -o wide (Events).
 import { badRequest } from './status.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import type { ColumnDefinition, KindDefinition } from './kind.ts';
@@ -22,6 +22,8 @@ const NAME_COLUMN: ColumnDefinition = {
     'Name must be unique within a namespace. Is required when creating resources, although some resources may allow ' +
     'a client to request the generation of an appropriate name automatically. Cannot be updated.',
 };
+
+const WIDE_NAME_COLUMN: ColumnDefinition = { ...NAME_COLUMN, priority: 1 };
 
 function columnDocument({
   name,
@@ -49,7 +51,9 @@ export function tableOf(
   objects: readonly JsonObject[],
   options: TableOptions,
 ): JsonObject {
-  const columns = options.noHeaders === true ? [] : [NAME_COLUMN, ...kind.columns].map(columnDocument);
+  const named =
+    kind.isNameWide === true ? [...kind.columns, WIDE_NAME_COLUMN] : [NAME_COLUMN, ...kind.columns];
+  const columns = options.noHeaders === true ? [] : named.map(columnDocument);
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
@@ -60,8 +64,10 @@ export function tableOf(
 }
 
 function rowOf(kind: KindDefinition, object: JsonObject, { include, now }: TableOptions): JsonObject {
-  const name: JsonValue = (isJsonObject(object.metadata) ? object.metadata.name : undefined) ?? '';
-  const row = { cells: [name, ...kind.row(object, now)] };
+  const ownName: JsonValue = (isJsonObject(object.metadata) ? object.metadata.name : undefined) ?? '';
+  const name = kind.nameCell?.(object) ?? ownName;
+  const cells = kind.row(object, now);
+  const row = { cells: kind.isNameWide === true ? [...cells, name] : [name, ...cells] };
   switch (include) {
     case 'None':
       return { ...row, object: null };

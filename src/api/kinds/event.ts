@@ -33,8 +33,10 @@ export const eventKind = defineKind({
     column('Message'),
     column('First Seen', { wide: true }),
     column('Count', { type: 'integer', wide: true }),
+    column('Name', { wide: true }),
   ],
   row,
+  isNameWide: true,
 });
 
 function validateCreate(object: JsonObject): readonly FieldError[] {
@@ -82,5 +84,6 @@ function row(object: JsonObject, now: number): readonly JsonValue[] {
     root.child('message').text.trim(),
     since(first, now),
     series.child('count').number ?? (root.child('count').number || 1),
+    root.at('metadata', 'name').text,
   ];
 }

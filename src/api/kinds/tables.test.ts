@@ -1,5 +1,7 @@
 // Deletion grace, selectable fields and the rows of kubectl's tables.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../json.ts';
+import { tableOf } from '../table.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { ageOf } from './age.ts';
 import { kindOf, servedKinds } from './index.ts';
@@ -232,4 +234,27 @@ test.each([
   { seconds: 800 * 86_400, shown: '2y70d' },
 ])('KND33: prints $seconds s as $shown', ({ seconds, shown }) => {
   expect(ageOf({ metadata }, Date.parse(metadata.creationTimestamp) + seconds * 1000)).toBe(shown);
+});
+
+describe('whole tables', () => {
+  const options = { include: 'None', now, metadata: {} } as const;
+  const namesOf = (table: JsonObject) =>
+    (table.columnDefinitions as unknown as { name: string; priority: number }[]).map((c) => [
+      c.name,
+      c.priority,
+    ]);
+
+  test('API38: a kind that names its cell itself is shown under that name', () => {
+    const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+    const table = tableOf(kindOf('StorageClass'), [{ metadata: { name: 'fast', annotations } }], options);
+    expect(table.rows).toMatchObject([{ cells: expect.arrayContaining(['fast (default)']) }]);
+  });
+
+  test('API38: Events show their name last and only when wide', () => {
+    const table = tableOf(kindOf('Event'), [{ metadata: { name: 'e.1' } }], options);
+    expect(namesOf(table).at(0)?.[0]).toBe('Last Seen');
+    expect(namesOf(table).at(-1)).toEqual(['Name', 1]);
+    const [row] = table.rows as unknown as { cells: unknown[] }[];
+    expect(row?.cells.at(-1)).toBe('e.1');
+  });
 });
