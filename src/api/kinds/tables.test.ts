@@ -1,6 +1,5 @@
 // Deletion grace, selectable fields and the rows of kubectl's tables.
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../json.ts';
 import { tableOf } from '../table.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { ageOf } from './age.ts';
