@@ -33,7 +33,6 @@ export const eventKind = defineKind({
     column('Message'),
     column('First Seen', { wide: true }),
     column('Count', { type: 'integer', wide: true }),
-    column('Name', { wide: true }),
   ],
   row,
   isNameWide: true,
@@ -84,6 +83,5 @@ function row(object: JsonObject, now: number): readonly JsonValue[] {
     root.child('message').text.trim(),
     since(first, now),
     series.child('count').number ?? (root.child('count').number || 1),
-    root.at('metadata', 'name').text,
   ];
 }
