@@ -2,7 +2,7 @@
 // last compaction, and the log of changes by revision. Applying is synchronous; engines decide when (lmdb: once synced).
 //
 // Example, after put a=1 (rev 2), put a=2 (rev 3), delete a (rev 4), compacted to 3:
-//   slot a: current undefined, changes [rev 3: put 2 (previous 1), rev 4: delete (previous 2)]
+//   slot a: current undefined, changes [rev 4: delete (previous 2)]; the log keeps revision 3 for watches after 2
 // At revision 3 the first later change says `previous` 2. At revision 4 none is later: what is there now, nothing.
 import { assert } from '#base/assert.ts';
 import { compareOrderForms, orderForm } from './key-order.ts';
@@ -11,7 +11,7 @@ import type { ChangeBatch, ChangeEvent, KeyValue, RangeQuery, RangeResult, Revis
 
 interface Slot {
   current: KeyValue | undefined;
-  /** Oldest first; all at or after the compaction revision. */
+  /** Oldest first. Those up to the compaction revision are not needed: nobody may read what was before them. */
   changes: ChangeEvent[];
 }
 
@@ -117,9 +117,9 @@ export class Mvcc {
     this.#compactedTo = revision;
   }
 
-  #forget(key: string, before: Revision): void {
+  #forget(key: string, compactedTo: Revision): void {
     const slot = this.#slot(key);
-    slot.changes = slot.changes.filter((event) => event.entry.modRevision >= before);
+    slot.changes = slot.changes.filter((event) => event.entry.modRevision > compactedTo);
     if (slot.current === undefined && slot.changes.length === 0) this.#slots.delete(orderForm(key));
   }
 

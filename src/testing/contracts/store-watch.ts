@@ -147,6 +147,7 @@ function edges(open: Open): void {
       },
     );
     const after = collect(store, { after: 1 });
+    await nextTurn();
     await write(store, put('/a'));
     for (let done = 0; done < writes.length; done++) await writes[done];
     await nextTurn();

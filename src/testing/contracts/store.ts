@@ -65,6 +65,16 @@ function transactions(open: Open): void {
     expect(await versionsOf()).toEqual([5, 5, 1]);
   });
 
+  test('STO3: concurrent puts of one key each raise its version by one', async () => {
+    const store = await open();
+    const writers = Array.from({ length: 3 }, async (_, writer) => {
+      for (let i = 0; i < 20; i++) await write(store, put('/a', `${writer}`));
+    });
+    await Promise.all(writers);
+    const result = await store.range({ start: '/a' });
+    expect(result).toMatchObject({ items: [{ createRevision: 2, modRevision: 61, version: 60 }] });
+  });
+
   test('STO4: a failed compare writes nothing and says what the keys hold', async () => {
     const store = await open();
     await write(store, put('/a', '1'));
