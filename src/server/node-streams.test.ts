@@ -18,6 +18,7 @@ async function world(names: readonly string[] = ['main'], address = '10.0.0.1') 
     tls: TLS,
     maxBodyBytes: 1000,
     handle: async ({ path, peer }) => {
+      if (path.includes('/hangs')) await new Promise(() => undefined);
       asked.push(`${peer?.commonName} ${path}`);
       return {
         status: 200,
@@ -88,6 +89,14 @@ describe('logs', () => {
     const { call, asked } = await world(['main'], 'metadata.internal');
     expect((await call('GET', `${PODS}/p/log`)).status).toBe(503);
     expect(asked).toEqual([]);
+  });
+
+  test('SRV48: an agent that hangs is 503 after ten seconds', async () => {
+    const { call, clock } = await world(['hangs']);
+    const waiting = call('GET', `${PODS}/p/log`);
+    await clock.advance(10_000);
+    const answer = await waiting;
+    expect([answer.status, answer.json.message]).toEqual([503, expect.stringContaining('within 10 s')]);
   });
 
   test('SRV48: an agent that does not answer is 503 with Retry-After', async () => {

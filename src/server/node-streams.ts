@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import type { ApiResponse } from '#api/request.ts';
 import { badRequest, notFound, serviceUnavailable } from '#api/status.ts';
+import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { HttpClient, HttpTransport, TlsIdentity, WebSocketConnection } from '#transport/http.ts';
 import type { ResourceRequest } from './resources.ts';
@@ -27,6 +28,7 @@ export interface NodeStreams extends AsyncDisposable {
 }
 
 interface StreamDeps {
+  readonly clock: Clock;
   readonly cache: WatchCache;
   readonly lookup: (plural: string) => KindDefinition;
   readonly agents: AgentAccess | undefined;
@@ -45,6 +47,7 @@ const EXEC_PARAMETERS = ['command', 'stdin', 'stdout', 'stderr', 'tty'];
 /** The subprotocols of exec that agents speak. */
 export const EXEC_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const MAX_CLIENTS = 256;
+const ANSWER_MS = 10_000;
 
 export function createNodeStreams(deps: StreamDeps): NodeStreams {
   const clients = new Map<string, HttpClient>();
@@ -62,7 +65,7 @@ export function createNodeStreams(deps: StreamDeps): NodeStreams {
     log: async ({ route, request }) => {
       const at = locate(deps, route);
       const path = `/containerLogs/${at.path}${passOn(route.query, LOG_PARAMETERS)}`;
-      return readLog(clientFor(at.origin), path, request.signal);
+      return readLog(deps.clock, clientFor(at.origin), path, request.signal);
     },
     check: (route) => {
       locate(deps, route);
@@ -86,13 +89,25 @@ function closeOldest(clients: Map<string, HttpClient>): void {
   }
 }
 
-async function readLog(client: HttpClient, path: string, signal: AbortSignal): Promise<ApiResponse> {
+/** The deadline is for the beginning of the answer; a log that is followed has no end. */
+async function readLog(
+  clock: Clock,
+  client: HttpClient,
+  path: string,
+  signal: AbortSignal,
+): Promise<ApiResponse> {
+  const late = new AbortController();
+  const timer = clock.after(ANSWER_MS, 'deadline', () => late.abort());
   try {
-    const answer = await client.send({ method: 'GET', path, headers: {}, signal });
+    const sent = { method: 'GET', path, headers: {}, signal: AbortSignal.any([signal, late.signal]) };
+    const answer = await client.send(sent);
     const type = answer.headers['content-type'] ?? 'text/plain';
     return { status: answer.status, headers: { 'content-type': type }, body: answer.body };
   } catch (error) {
-    throw serviceUnavailable(`reading the log on the pod's node: ${messageOf(error)}`);
+    const why = late.signal.aborted ? `no answer within ${ANSWER_MS / 1000} s` : messageOf(error);
+    throw serviceUnavailable(`reading the log on the pod's node: ${why}`);
+  } finally {
+    timer.cancel();
   }
 }
 

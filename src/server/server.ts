@@ -89,7 +89,12 @@ function handlerParts(
   const { kinds, versionInfo, address = '' } = deps;
   const { cache } = registry;
   const find = pluralLookup(kinds);
-  const streams = createNodeStreams({ cache, lookup: mustFind(find), agents: deps.agents });
+  const streams = createNodeStreams({
+    clock: deps.clock,
+    cache,
+    lookup: mustFind(find),
+    agents: deps.agents,
+  });
   const metrics = (): string => metricsText(cache, kinds);
   return {
     log: deps.log,

@@ -47,7 +47,7 @@ function memoryClient(listener: () => HttpListenOptions, peer: PeerIdentity | un
   return {
     send: async (sent) => {
       const { maxBodyBytes, handle } = listener();
-      const response = await handle(asRequest(sent, peer, maxBodyBytes));
+      const response = await unlessAborted(sent.signal, handle(asRequest(sent, peer, maxBodyBytes)));
       const { body } = response;
       return {
         status: response.status,
@@ -71,6 +71,16 @@ function memoryClient(listener: () => HttpListenOptions, peer: PeerIdentity | un
     },
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/** The answer, or a rejection as soon as the caller has given up. */
+function unlessAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error('aborted by the caller'));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function asRequest(

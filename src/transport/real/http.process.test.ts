@@ -1,6 +1,7 @@
 import { connect as connectPlain } from 'node:net';
 import { connect as connectHttp2 } from 'node:http2';
 import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { memoryFiles } from '#files/memory.ts';
 import { openAuthority } from '#pki/authority.ts';
 import { ADMIN_PROFILE, clientProfile, serverProfile } from '#pki/profiles.ts';
@@ -261,6 +262,15 @@ describe('sockets only', () => {
     });
     const { headers } = await get(client, '/');
     expect(headers.warning).toBe('299 - "one", 299 - "tw\\"o"');
+  });
+
+  test('HTP7: a session that ends well says so in its close code', async () => {
+    const { port } = await start(realHttp(), {
+      upgrade: async () => ({ kind: 'accept', protocol: '', serve: async () => undefined }),
+    });
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/`, { ca: ADMIN.certificateAuthority });
+    const code = await new Promise<number>((resolve) => socket.once('close', resolve));
+    expect(code).toBe(1000);
   });
 
   test('HTP8: a server of another CA is not talked to, and an aborted call rejects', async () => {

@@ -13,6 +13,8 @@ import {
 } from '../http.ts';
 import { wrapRequest } from './http-request.ts';
 
+/** Without a code the other side reads 1005, which kubectl takes for a failure. */
+const NORMAL_CLOSURE = 1000;
 const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const MAX_WAITING_FRAMES = 64;
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -142,7 +144,7 @@ function wrapWebSocket(socket: WebSocket): WebSocketConnection {
     frames,
     close: (code, reason) => {
       if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
-      else socket.close(code, reason);
+      else socket.close(code ?? NORMAL_CLOSURE, reason);
     },
   };
 }
