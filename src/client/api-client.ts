@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '#api/json.ts';
 
 export interface ObjectName {
   /** Absent for a cluster-scoped object. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   readonly name: string;
 }
 
