@@ -1,0 +1,328 @@
+import { expect, test } from 'vitest';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import {
+  csiNodes,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  storageClasses,
+  volumeAttachments,
+} from '#api/resources.ts';
+import { silentLog } from '#base/log.ts';
+import { BIND_COMPLETED, SELECTED_NODE } from '#rules/well-known.ts';
+import { scriptedApi } from '#testing/scripted-api.ts';
+import { seededRandom } from '#testing/seeded-random.ts';
+import { virtualClock } from '#testing/virtual-clock.ts';
+import { schedulerLoop } from './connect.ts';
+import { attachmentIndexes, podIndexes, volumeIndexes } from './indexes.ts';
+import { BIND_TIMEOUT_MS, schedulerReconcile } from './reconcile.ts';
+
+const namespace = 'shop';
+const WEB = 'shop/web';
+const aPod = (spec: Partial<NonNullable<Pod['spec']>> = {}, metadata: Pod['metadata'] = {}): Pod => ({
+  metadata: { namespace, name: 'web', ...metadata },
+  spec: { containers: [], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }], ...spec },
+  status: { phase: 'Pending' },
+});
+const aNode = (metadata: Node['metadata'] = {}): Node => ({
+  metadata: { name: 'n1', ...metadata },
+  status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu: '4', pods: '10' } },
+});
+const aClaim = (annotations = {}, volumeName?: string): PersistentVolumeClaim => ({
+  metadata: { namespace, name: 'data', uid: 'uid-data', annotations },
+  spec: {
+    accessModes: ['ReadWriteOnce'],
+    storageClassName: 'later',
+    resources: { requests: { storage: '1Gi' } },
+    ...(volumeName === undefined ? {} : { volumeName }),
+  },
+});
+const aVolume = (spec: PersistentVolume['spec'] = {}): PersistentVolume => ({
+  metadata: { name: 'pv' },
+  spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '5Gi' }, storageClassName: 'later', ...spec },
+  status: { phase: 'Available' },
+});
+const bound = () => aClaim({ [BIND_COMPLETED]: 'yes' }, 'pv');
+
+function setUp() {
+  const api = scriptedApi();
+  const said: string[] = [];
+  const { informers } = api;
+  const clock = virtualClock();
+  const deps = {
+    api,
+    informers,
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    events: { record: (_about: unknown, { reason }: { reason: string }) => said.push(reason) },
+  };
+  const caches = {
+    pods: informers.informer(pods, podIndexes),
+    nodes: informers.informer(nodes),
+    claims: informers.informer(persistentVolumeClaims),
+    volumes: informers.informer(persistentVolumes, volumeIndexes),
+    classes: informers.informer(storageClasses),
+    csiNodes: informers.informer(csiNodes),
+    attachments: informers.informer(volumeAttachments, attachmentIndexes),
+  };
+  // Made again, as after a restart of the process.
+  const start = () => {
+    const reconcile = schedulerReconcile(deps, caches);
+    return (key = WEB) => reconcile(key, new AbortController().signal);
+  };
+  api.seed(nodes, aNode());
+  api.seed(csiNodes, { metadata: { name: 'n1' }, spec: { drivers: [{ name: 'd', nodeID: 'n1' }] } });
+  api.seed(storageClasses, {
+    metadata: { name: 'later' },
+    provisioner: 'd',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  const short = () => api.writes.map(({ verb, key }) => `${verb} ${key}`);
+  return { api, said, deps, clock, start, short };
+}
+
+test.each([
+  { rule: 'SCH1', when: 'it has a node', pod: aPod({ nodeName: 'n1' }) },
+  { rule: 'SCH1', when: 'it names another scheduler', pod: aPod({ schedulerName: 'other' }) },
+  { rule: 'SCH1', when: 'it has ended', pod: { ...aPod(), status: { phase: 'Failed' as const } } },
+  {
+    rule: 'SCH2',
+    when: 'it is being deleted',
+    pod: aPod({}, { deletionTimestamp: 'now', finalizers: ['x'] }),
+  },
+  { rule: 'SCH3', when: 'a gate holds it', pod: aPod({ schedulingGates: [{ name: 'wait' }] }) },
+])('$rule: a pod is left alone when $when', async ({ pod }) => {
+  const { api, start } = setUp();
+  api.seed(pods, pod);
+  expect(await start()()).toEqual({ kind: 'settled' });
+  expect(api.writes).toEqual([]);
+});
+
+test('SCH65: a pod whose claims are bound is bound at once, with an event', async () => {
+  const { api, start, said } = setUp();
+  api.seed(persistentVolumeClaims, bound());
+  api.seed(persistentVolumes, aVolume({ claimRef: { namespace, name: 'data', uid: 'uid-data' } }));
+  const { uid } = api.seed(pods, aPod()).metadata;
+  const pass = start();
+  await pass();
+  const body = {
+    kind: 'Binding',
+    metadata: { namespace, name: 'web', uid },
+    target: { kind: 'Node', name: 'n1' },
+  };
+  expect(api.writes).toMatchObject([{ verb: 'createSubresource', subresource: 'binding', body }]);
+  await pass();
+  expect([api.writes.length, said]).toEqual([1, ['Scheduled']]);
+});
+
+test('SCH60: reserves a volume, waits without writing, and binds the pod (SCH62)', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(persistentVolumes, aVolume());
+  api.seed(pods, aPod());
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'progressed' });
+  expect(await pass()).toMatchObject({ kind: 'blocked', retryAfterMs: BIND_TIMEOUT_MS });
+  expect(api.peek(persistentVolumes, { name: 'pv' })?.spec?.claimRef).toMatchObject({ uid: 'uid-data' });
+  api.seed(persistentVolumeClaims, bound());
+  await pass();
+  expect(short()).toEqual(['update pv', `createSubresource ${WEB}`]);
+});
+
+test('SCH61: selects the node, waits without writing, and binds the pod', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+  expect(claim?.metadata.annotations).toEqual({ [SELECTED_NODE]: 'n1' });
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
+  api.seed(persistentVolumes, aVolume());
+  api.seed(persistentVolumeClaims, bound());
+  await pass();
+  expect(short()).toEqual(['update shop/data', `createSubresource ${WEB}`]);
+});
+
+test('SCH60: volumes are reserved before nodes are selected', async () => {
+  const { api, start, short } = setUp();
+  const more = aClaim();
+  api.seed(persistentVolumeClaims, {
+    ...more,
+    metadata: { ...more.metadata, name: 'a', uid: 'uid-a' },
+    spec: { ...more.spec, accessModes: ['ReadWriteMany'] },
+  });
+  api.seed(persistentVolumeClaims, more);
+  api.seed(persistentVolumes, aVolume());
+  const volumes = ['a', 'data'].map((claimName) => ({
+    name: claimName,
+    persistentVolumeClaim: { claimName },
+  }));
+  api.seed(pods, aPod({ volumes }));
+  const pass = start();
+  await pass();
+  await pass();
+  expect(short()).toEqual(['update pv', 'update shop/a']);
+});
+
+type World = ReturnType<typeof setUp>;
+const losses: readonly { when: string; isProvisioned: boolean; lose: (world: World) => unknown }[] = [
+  {
+    when: 'selected-node is removed',
+    isProvisioned: true,
+    lose: ({ api }) => api.seed(persistentVolumeClaims, aClaim()),
+  },
+  {
+    when: 'selected-node is changed',
+    isProvisioned: true,
+    lose: ({ api }) => api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'n9' })),
+  },
+  {
+    when: 'the claim is deleted',
+    isProvisioned: true,
+    lose: ({ api }) => api.drop(persistentVolumeClaims, { namespace, name: 'data' }),
+  },
+  {
+    when: 'the volume is deleted',
+    isProvisioned: false,
+    lose: ({ api }) => api.drop(persistentVolumes, { name: 'pv' }),
+  },
+  {
+    when: 'the volume is taken back',
+    isProvisioned: false,
+    lose: ({ api }) => api.seed(persistentVolumes, aVolume()),
+  },
+  {
+    when: 'the volume is given to another',
+    isProvisioned: false,
+    lose: ({ api }) => api.seed(persistentVolumes, aVolume({ claimRef: { namespace, name: 'x', uid: 'y' } })),
+  },
+];
+test.each(losses)('SCH63: the node is given up when $when', async ({ isProvisioned, lose }) => {
+  const world = setUp();
+  const { api, start, said } = world;
+  api.seed(persistentVolumeClaims, aClaim());
+  if (!isProvisioned) api.seed(persistentVolumes, aVolume());
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  lose(world);
+  const { length } = api.writes;
+  expect(await pass()).toMatchObject({ kind: 'blocked', retryAfterMs: 1000 });
+  expect([api.writes.length, said]).toEqual([length, ['FailedScheduling']]);
+});
+
+test('SCH64: the node is given up when the bound volume does not reach it', async () => {
+  const { api, start, said } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  const matchExpressions = [{ key: 'zone', operator: 'In' as const, values: ['b'] }];
+  api.seed(
+    persistentVolumes,
+    aVolume({ nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } } }),
+  );
+  api.seed(persistentVolumeClaims, bound());
+  expect(await pass()).toMatchObject({ kind: 'blocked', retryAfterMs: 1000 });
+  expect(said).toEqual(['FailedScheduling']);
+});
+
+test('SCH66: after the deadline the node is given up', async () => {
+  const { api, start, clock } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  await clock.advance(BIND_TIMEOUT_MS);
+  const outcome = await pass();
+  expect(outcome).toMatchObject({ kind: 'blocked', retryAfterMs: 1000 });
+  expect(outcome.kind === 'blocked' ? outcome.because : '').toContain('timed out waiting for the condition');
+});
+
+test('SCH67: a pod that was replaced is decided anew', async () => {
+  const { api, start } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  api.drop(pods, { namespace, name: 'web' });
+  expect(await pass()).toEqual({ kind: 'settled' });
+  const { uid } = api.seed(pods, aPod({ volumes: [] })).metadata;
+  await pass();
+  expect(api.writes.at(-1)?.body).toMatchObject({ metadata: { uid } });
+});
+
+test.each([
+  {
+    when: 'a refused binding gives it back',
+    status: 409,
+    reason: 'Conflict',
+    other: 'createSubresource shop/other',
+  },
+  {
+    when: 'a binding without an answer keeps it',
+    status: 0,
+    reason: 'Unknown',
+    other: 'updateStatus shop/other',
+  },
+])('SCH68: of the pod’s place $when', async ({ status, reason, other }) => {
+  const { api, start, short } = setUp();
+  const containers = [{ name: 'c', resources: { requests: { cpu: '3' } } }];
+  api.seed(pods, aPod({ volumes: [], containers }));
+  api.seed(pods, aPod({ volumes: [], containers }, { name: 'other' }));
+  api.fail({ verb: 'createSubresource', plural: 'pods', status, reason });
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'failed' });
+  await pass('shop/other');
+  expect(short().at(-1)).toBe(other);
+});
+
+test('SCH69: a restart leads to the same node and writes nothing twice', async () => {
+  const { api, start, short } = setUp();
+  api.seed(nodes, aNode({ name: 'n0' }));
+  api.seed(csiNodes, { metadata: { name: 'n0' }, spec: { drivers: [{ name: 'd', nodeID: 'n0' }] } });
+  api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'n1' }));
+  api.seed(pods, aPod());
+  expect(await start()()).toMatchObject({ kind: 'blocked' });
+  expect(short()).toEqual([]);
+});
+
+test('SCH51: a refusal is written and told once (SCH71)', async () => {
+  const { api, start, said } = setUp();
+  api.seed(pods, aPod());
+  const pass = start();
+  await pass();
+  expect(await pass()).toEqual({ kind: 'settled' });
+  expect(await start()()).toEqual({ kind: 'settled' });
+  expect(api.peek(pods, { namespace, name: 'web' })?.status?.conditions).toEqual([
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message: '0/1 nodes are available: persistentvolumeclaim "data" not found.',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    },
+  ]);
+  expect([api.writes.length, said]).toEqual([1, ['FailedScheduling']]);
+});
+
+test('SCH70: what may make room wakes a waiting pod, a heartbeat does not', async () => {
+  const { api, deps, clock, short } = setUp();
+  const stop = new AbortController();
+  const running = schedulerLoop(deps).run(stop.signal);
+  api.seed(nodes, { ...aNode(), spec: { unschedulable: true } });
+  api.seed(pods, aPod({ volumes: [] }));
+  await clock.advance(100);
+  expect(short()).toEqual([`updateStatus ${WEB}`]);
+  api.seed(nodes, { ...aNode({ annotations: { heartbeat: '1' } }), spec: { unschedulable: true } });
+  await clock.advance(100);
+  expect(short()).toHaveLength(1);
+  api.seed(nodes, aNode());
+  await clock.advance(100);
+  expect(short()).toEqual([`updateStatus ${WEB}`, `createSubresource ${WEB}`]);
+  stop.abort();
+  await running;
+});
