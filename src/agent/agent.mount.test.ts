@@ -232,6 +232,18 @@ async function podWhen(name: string, what: string, is: (pod: Stored<Pod>) => boo
   }
 }
 
+/** Settled means settled: for a second nobody writes the pod or the node. */
+async function isQuiet(name: string): Promise<void> {
+  const versions = async (): Promise<unknown> => [
+    (await find(name))?.metadata.resourceVersion,
+    (await admin.get(nodes, { name: NODE })).metadata.resourceVersion,
+  ];
+  await new Promise<void>((resolve) => void clock.after(300, 'periodic', resolve));
+  const before = await versions();
+  await new Promise<void>((resolve) => void clock.after(1000, 'periodic', resolve));
+  expect(await versions()).toEqual(before);
+}
+
 const isRunning = (pod: Pod): boolean =>
   pod.status?.containerStatuses?.every((one) => one.ready) === true && pod.status.phase === 'Running';
 
@@ -270,7 +282,7 @@ test('AGT40 AGT41 AGT43 AGT44: the node registers itself, its heartbeat and its 
   await until('the notification', async () => calls.includes('notified true '));
 });
 
-test('AGT20 AGT23 AGT29: a pod with local volumes runs, is deleted, and leaves nothing', async () => {
+test('AGT20 AGT23 AGT29 AGT33: a pod with local volumes runs, is deleted, and leaves nothing', async () => {
   await admin.create(configMaps, {
     metadata: { namespace: 'default', name: 'settings' },
     data: { colour: 'blue' },
@@ -316,6 +328,7 @@ test('AGT20 AGT23 AGT29: a pod with local volumes runs, is deleted, and leaves n
   expect(pod.status?.containerStatuses?.[0]?.containerID).toMatch(/^holdfast:\/\//);
   expect(pod.status?.containerStatuses?.[0]?.imageID).toBe('');
   expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  await isQuiet('local');
   await admin.delete(pods, { namespace: 'default', name: 'local' });
   await until('the pod to be gone', async () => (await find('local')) === undefined);
   const table = await host.mounts.table();
@@ -431,6 +444,27 @@ test('AGT5 AGT6 AGT8 AGT9 AGT26 AGT14: a claim is attached, staged, published, k
     'volumesInUse to be empty',
     async () => ((await admin.get(nodes, { name: NODE })).status?.volumesInUse ?? []).length === 0,
   );
+});
+
+test('AGT32 AGT13: a pod deleted by force is taken down when the API has forgotten it', async () => {
+  const spec = {
+    containers: [
+      {
+        name: 'main',
+        image: 'any',
+        command: ['sleep', '1000'],
+        volumeMounts: [{ name: 'e', mountPath: '/e' }],
+      },
+    ],
+    volumes: [{ name: 'e', emptyDir: { medium: 'Memory' as const } }],
+  };
+  await admin.create(pods, podObject('forced', spec));
+  const pod = await podWhen('forced', 'running', isRunning);
+  await admin.delete(pods, { namespace: 'default', name: 'forced' }, { gracePeriodSeconds: 0 });
+  await until('its directory to be gone', async () => {
+    const left = await realNodeEffects().tree.list(`${root}/kubelet/pods`);
+    return !left.includes(pod.metadata.uid);
+  });
 });
 
 async function killContainer(podUid: string): Promise<void> {

@@ -1,5 +1,6 @@
 // The Node object as this agent states it: labels, capacity, addresses, node information, conditions. Pure.
 import type { Node, NodeCondition, NodeStatus, NodeSystemInfo } from '#api/generated/core-v1.ts';
+import { formatBytes } from '#api/quantity.ts';
 import { formatTime } from '#base/clock.ts';
 import type { MachineFacts } from './machine.ts';
 
@@ -34,11 +35,18 @@ export function newNode(identity: NodeIdentity, facts: MachineFacts): Node {
   };
 }
 
+const KIBIBYTE = 1024n;
+
+function wholeKibibytes(bytes: bigint): bigint {
+  return (bytes / KIBIBYTE) * KIBIBYTE;
+}
+
+/** In the server's canonical form: what it stores must read the same, or it would be written for ever. */
 function capacity(facts: MachineFacts): Readonly<Record<string, string>> {
   return {
     cpu: String(facts.cpuCount),
-    memory: `${facts.memoryBytes / 1024n}Ki`,
-    'ephemeral-storage': `${facts.ephemeralStorageBytes / 1024n}Ki`,
+    memory: formatBytes(wholeKibibytes(facts.memoryBytes)),
+    'ephemeral-storage': formatBytes(wholeKibibytes(facts.ephemeralStorageBytes)),
     pods: MAX_PODS,
   };
 }

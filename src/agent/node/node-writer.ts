@@ -21,6 +21,9 @@ import { covers } from './same-json.ts';
 /** The kubelet's nodeStatusReportFrequency: the Lease carries liveness, so the status is stated rarely. */
 const HEARTBEAT_MS = 300_000;
 
+/** Between two statements of a status that the server stores in another form. */
+const RESTATE_MS = 10_000;
+
 export interface NodeWriterDeps {
   readonly clock: Clock;
   readonly api: ApiClient;
@@ -103,7 +106,10 @@ export class NodeWriter {
     if (!isJsonObject(status)) return { kind: 'settled' };
     await this.#patch({ status }, 'status', signal);
     if (isHeartbeatDue) this.#lastHeartbeat = clock.elapsed();
-    return { kind: 'progressed' };
+    const stored = { volumesInUse: [], ...this.#node?.status };
+    if (covers(stored, wanted)) return { kind: 'progressed' };
+    // OBSERVED: the server keeps something in another form. Writing it again at once would never end.
+    return { kind: 'blocked', because: 'the stored status differs', retryAfterMs: RESTATE_MS };
   }
 
   /** Labels of other owners stay: a merge patch names ours alone. */
