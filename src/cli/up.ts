@@ -68,6 +68,7 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
     stop.abort();
     await effects.files.remove(`${layout.runDir}/ready`);
     await node;
+    await removeRunDirectory(effects, layout.runDir);
   }
   if (failure !== undefined) {
     throw new CommandError(
@@ -79,6 +80,12 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
     'Stopped. Running containers and their mounts were left as they are; "holdfast up" takes them up again.\n',
   );
   return EXIT.done;
+}
+
+/** A runtime that outlives us keeps its socket there. */
+async function removeRunDirectory(effects: CliEffects, runDir: string): Promise<void> {
+  if ((await effects.files.list(runDir)).length > 0) return;
+  await effects.files.removeDirectory(runDir);
 }
 
 async function inUse(effects: CliEffects, lock: string, dataDir: string): Promise<CommandError> {

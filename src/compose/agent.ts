@@ -72,7 +72,8 @@ export function nodeAgent(effects: AgentEffects, options: AgentOptions): Service
         version: `v1.36.0-holdfast.${HOLDFAST_VERSION}`,
       };
       await runServices([agentService(deps), events], signal);
-      await releaseKubeletRoot(effects, options.kubeletRoot);
+      const root = await releaseKubeletRoot(effects, options.kubeletRoot);
+      log.info('the agent has stopped', { kubeletRoot: options.kubeletRoot, root });
     },
   };
 }

@@ -1,5 +1,6 @@
 // The kubelet root as a mount of its own, shared: a driver's mounts below it are seen by the agent and by containers
 // that ask for propagation, whoever makes them. Only one agent may own one root.
+import { type Clock, sleep } from '#base/clock.ts';
 import type { Files } from '#files/files.ts';
 import { codeOf } from '#base/errors.ts';
 import type { Host } from '#host/host.ts';
@@ -16,15 +17,27 @@ export async function prepareKubeletRoot(
   await deps.host.mounts.setPropagation(root, 'shared');
 }
 
-/** Takes the mount away again, unless something below is still mounted: then pods still use it and it stays. */
-export async function releaseKubeletRoot(deps: { readonly host: Host }, root: string): Promise<void> {
-  const table = await deps.host.mounts.table();
-  if (table.some((entry) => entry.mountPoint.startsWith(`${root}/`))) return;
-  if (!table.some((entry) => entry.mountPoint === root)) return;
-  try {
-    await deps.host.mounts.unmount(root);
-  } catch (error) {
-    // Somebody works below it: it is theirs to leave.
-    if (codeOf(error) !== 'EBUSY') throw error;
+// The drivers of the node end at the same time and hold the mount until their sockets are closed.
+const NEVER = new AbortController().signal;
+const RELEASE = { withinMs: 3_000, lookAgainMs: 20 };
+
+/** Takes the mount away again, unless something below is still mounted or open: then it is in use and stays. */
+export async function releaseKubeletRoot(
+  deps: { readonly host: Host; readonly clock: Clock },
+  root: string,
+): Promise<'released' | 'in-use'> {
+  const deadline = deps.clock.elapsed() + RELEASE.withinMs;
+  for (;;) {
+    const table = await deps.host.mounts.table();
+    if (table.some((entry) => entry.mountPoint.startsWith(`${root}/`))) return 'in-use';
+    if (!table.some((entry) => entry.mountPoint === root)) return 'released';
+    try {
+      await deps.host.mounts.unmount(root);
+    } catch (error) {
+      if (codeOf(error) !== 'EBUSY') throw error;
+      // Somebody works below it: it is theirs to leave.
+      if (deps.clock.elapsed() > deadline) return 'in-use';
+      await sleep(deps.clock, RELEASE.lookAgainMs, 'deadline', NEVER);
+    }
   }
 }

@@ -1,13 +1,20 @@
 // `holdfast demo`: the whole life of a volume on this machine, as it happens, and then the proof that nothing is left.
 import type { CliEffects } from '#compose/cli-effects.ts';
-import { compareMachine, type Daemon } from '#compose/cli-effects.ts';
-import { layoutOf } from '#compose/layout.ts';
+import {
+  compareMachine,
+  type Daemon,
+  type MachineDifference,
+  type MachineState,
+} from '#compose/cli-effects.ts';
+import { type Layout, layoutOf } from '#compose/layout.ts';
+import { messageOf } from '#base/errors.ts';
 import { connectApi } from '../connect-api.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { requireRoot } from '../require-root.ts';
 import { applyQuickstart, createWriter, deletePod, removeEverything } from './objects.ts';
 import { type Scene, Timeline } from './scene.ts';
 import { showBirth, showKill, showOldLines, showRemoval } from './acts.ts';
+import { takeDown } from './take-down.ts';
 import { createWaiter } from './wait-for.ts';
 
 /** Runs the demo. With `keep`, leaves everything running and says how to use it. Returns the exit code. */
@@ -24,25 +31,20 @@ export async function runDemo(effects: CliEffects, options: { readonly keep: boo
     [...effects.self.args, 'up', '--data-dir', dataDir, '--port', '0'],
     { logFile: `${layout.logs}/up.log` },
   );
-  const failure = await playSafely(effects, { dataDir, timeline, daemon, keep: options.keep });
-  if (options.keep && failure === undefined) {
-    timeline.waitingFor(undefined);
-    await keepRunning(effects, dataDir, daemon);
-    return EXIT.done;
-  }
+  const failure = await playSafely({ dataDir, timeline, daemon, keep: options.keep }, effects);
+  if (options.keep && failure === undefined) await keepRunning(effects, dataDir, daemon);
+  if (options.keep || failure !== undefined) await takeDownSafely(effects, layout, timeline);
   timeline.act('Holdfast stops');
   timeline.waitingFor('the processes to end');
   daemon.signal('SIGTERM');
   await daemon.exited;
   const clean = await proveClean(effects, dataDir, { before, timeline });
   timeline.waitingFor(undefined);
-  if (failure === undefined && clean) {
+  if (clean && (failure === undefined || failure.exitCode === EXIT.interrupted))
     await effects.removeTemporary(dataDir);
-    return EXIT.done;
-  }
-  effects.terminal.writeError(
-    `${failure?.message ?? 'The machine is not as it was.'}\nLogs are in ${layout.logs}\n`,
-  );
+  if (failure === undefined && clean) return EXIT.done;
+  const logs = clean && failure?.exitCode === EXIT.interrupted ? '' : `Logs are in ${layout.logs}\n`;
+  effects.terminal.writeError(`${failure?.message ?? 'The machine is not as it was.'}\n${logs}`);
   return failure?.exitCode ?? EXIT.failed;
 }
 
@@ -53,14 +55,25 @@ interface Stage {
   readonly keep: boolean;
 }
 
-async function playSafely(effects: CliEffects, stage: Stage): Promise<CommandError | undefined> {
+/** Whatever goes wrong is told after the machine has been put in order again. */
+async function playSafely(stage: Stage, effects: CliEffects): Promise<CommandError | undefined> {
   try {
     await play(effects, stage);
     return undefined;
   } catch (error) {
     stage.timeline.waitingFor(undefined);
-    if (error instanceof CommandError) return error;
-    throw error;
+    return error instanceof CommandError ? error : new CommandError(EXIT.failed, messageOf(error));
+  }
+}
+
+async function takeDownSafely(effects: CliEffects, layout: Layout, timeline: Timeline): Promise<void> {
+  timeline.act('What is left is deleted');
+  timeline.waitingFor('pods, claims and volumes to be gone');
+  try {
+    await takeDown(effects, layout);
+    timeline.fact('all gone', 'pods, claims, volumes');
+  } catch (error) {
+    timeline.failure('cannot delete all', messageOf(error));
   }
 }
 
@@ -93,49 +106,56 @@ async function play(effects: CliEffects, stage: Stage): Promise<void> {
   await showRemoval(scene, volume);
 }
 
+interface Before {
+  readonly before: MachineState;
+  readonly timeline: Timeline;
+}
+
+/** Compares the machine with what it was. What has nothing of ours in it is somebody else's: told, not held against us. */
 async function proveClean(
   effects: CliEffects,
   dataDir: string,
-  {
-    before,
-    timeline,
-  }: { readonly before: Awaited<ReturnType<CliEffects['machine']['observe']>>; readonly timeline: Timeline },
+  { before, timeline }: Before,
 ): Promise<boolean> {
   const waiter = createWaiter(effects.clock, new AbortController().signal);
-  const look = async () => compareMachine(before, await effects.machine.observe(dataDir));
+  const look = async (): Promise<MachineDifference> =>
+    compareMachine(before, await effects.machine.observe(dataDir));
+  const oursOf = ({ left }: MachineDifference): readonly string[] =>
+    left.filter((line) => line.startsWith('process ') || line.includes(dataDir));
   // A process that was told to end needs a moment to be gone.
   const difference = await waiter
     .waitFor(
       'the machine to be as it was',
       async () => {
         const now = await look();
-        return now.left.length + now.missing.length === 0 ? now : undefined;
+        return oursOf(now).length === 0 ? now : undefined;
       },
       5_000,
     )
     .catch(look);
-  for (const line of difference.left) timeline.failure('left behind', line);
-  for (const line of difference.missing) timeline.failure('missing', line);
-  const clean = difference.left.length + difference.missing.length === 0;
-  if (clean) {
-    const counts = `${before.mounts.length} mounts, ${before.loops.length} loop devices, no process of ours`;
-    timeline.fact('machine as before', counts);
-  }
-  return clean;
+  const ours = oursOf(difference);
+  for (const line of ours) timeline.failure('left behind', line);
+  for (const line of difference.left.filter((other) => !ours.includes(other)))
+    timeline.fact('new elsewhere', line);
+  for (const line of difference.missing) timeline.fact('gone elsewhere', line);
+  if (ours.length > 0) return false;
+  const counts = `${before.mounts.length} mounts, ${before.loops.length} loop devices, no process of ours`;
+  timeline.fact('machine as before', counts);
+  return true;
 }
 
+/** Until Ctrl-C, or until it ends by itself. */
 async function keepRunning(effects: CliEffects, dataDir: string, daemon: Daemon): Promise<void> {
   const { kubeconfig } = layoutOf(dataDir);
   effects.terminal.write(
     `\nEverything is still running. In another terminal:\n\n  export KUBECONFIG=${kubeconfig}\n` +
-      '  kubectl get pods,pvc,pv\n  kubectl logs -f writer\n  kubectl exec -it writer -- sh\n\nCtrl-C stops it.\n',
+      '  kubectl get pods,pvc,pv\n  kubectl logs -f writer\n  kubectl exec -it writer -- sh\n\nCtrl-C deletes everything and stops it.\n',
   );
+  if (effects.interrupted.aborted) return;
   await Promise.race([
     daemon.exited,
     new Promise<void>((resolve) =>
       effects.interrupted.addEventListener('abort', () => resolve(), { once: true }),
     ),
   ]);
-  daemon.signal('SIGTERM');
-  await daemon.exited;
 }

@@ -48,10 +48,20 @@ function readProcesses(marker: string): string[] {
       );
       // Kernel threads have no command line.
       if (command === undefined || command === '' || isZombie(pid)) return [];
-      const namespace = attempt(() => readlinkSync(`/proc/${pid}/ns/mnt`));
-      const isOurs = command.includes(marker) || (namespace !== undefined && namespace !== home);
-      return isOurs ? [`${pid} ${command.slice(0, 100)}`] : [];
+      return command.includes(marker) || isContained(pid, { home, marker })
+        ? [`${pid} ${command.slice(0, 100)}`]
+        : [];
     });
+}
+
+/** Whether the process sees other mounts than we do, and `marker` among them. */
+function isContained(
+  pid: string,
+  { home, marker }: { readonly home: string; readonly marker: string },
+): boolean {
+  const namespace = attempt(() => readlinkSync(`/proc/${pid}/ns/mnt`));
+  if (namespace === undefined || namespace === home) return false;
+  return attempt(() => readFileSync(`/proc/${pid}/mountinfo`, 'utf8'))?.includes(marker) ?? false;
 }
 
 function isZombie(pid: string): boolean {
