@@ -10,7 +10,7 @@ import {
   volumeAttachments,
 } from '#api/resources.ts';
 import { containerProcess } from './container-process.ts';
-import { formatRecord, lastLines, ledgerRecord, mountsBelow } from './node-facts.ts';
+import { driverRecord, lastLines, mountsBelow } from './node-facts.ts';
 import { CLAIM, type DemoVolume, POD, type Scene } from './scene.ts';
 
 const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
@@ -98,7 +98,7 @@ async function showMounted(scene: Scene, volume: DemoVolume): Promise<void> {
     const mounts = await mountsBelow(effects, `${layout.kubeletRoot}/plugins/kubernetes.io/csi`);
     return mounts.find((m) => m.mountPoint.endsWith('/globalmount'));
   });
-  const record = await formatRecord(effects, layout.diskPool, volume.handle);
+  const record = await driverRecord(effects, layout.diskPool, { kind: 'formats', handle: volume.handle });
   timeline.fact(
     'formatted',
     `${staged.fsType} on ${staged.source}; the driver's ledger says "${String(record?.['state'])}"`,
@@ -216,7 +216,7 @@ export async function showRemoval(scene: Scene, volume: DemoVolume): Promise<voi
     async () => (await api.find(persistentVolumes, { name: volume.name })) === undefined,
     volume.name,
   );
-  const record = () => ledgerRecord(effects, layout.diskPool, volume.handle);
+  const record = () => driverRecord(effects, layout.diskPool, { kind: 'ledger', handle: volume.handle });
   await gone(
     'gone at the driver',
     async () => (await record()) === undefined,
