@@ -61,7 +61,8 @@ export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
     ...(deps.cacheLimits !== undefined && { limits: deps.cacheLimits }),
     onLost: (why) => {
       fault = `the watch on the store has ended (${why})`;
-      log.error('the server no longer follows its store', { reason: why });
+      // A store that was closed ends everything on purpose; any other end leaves a server that must not answer.
+      if (why !== 'closed') log.error('the server no longer follows its store', { reason: why });
     },
   });
   const find = pluralLookup(kinds);
