@@ -1,4 +1,4 @@
-// Moves bytes between a WebSocket and a command, or a running container. Rules SBX60 to SBX66.
+// Moves bytes between a WebSocket and a command, or a running container. Rules SBX60 to SBX68.
 import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { WebSocketConnection } from '#transport/http.ts';

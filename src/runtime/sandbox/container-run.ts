@@ -87,7 +87,10 @@ export class ContainerRun {
     const life = deps.processes.readPipe(pipes.life);
     const plain = found.tty ? [] : openOutputs(deps.processes, pipes);
     const outputs = terminal === undefined ? plain : terminalOutput(terminal);
-    const output = await openContainerLog(deps, logPath);
+    const output = await openContainerLog(deps, logPath).catch((error: unknown) => {
+      deps.log.error('container log cannot be opened', { path: logPath, error: messageOf(error) });
+      return openContainerLog(deps, '');
+    });
     // A pipe without a writer never ends by itself: what init held is lost when init has gone.
     if (!deps.processes.isAlive(init))
       for (const source of [life, ...outputs.map((o) => o.source)]) source.close();

@@ -162,8 +162,14 @@ export class Containers {
       if (record.phase.kind === 'starting') await this.#endUnrecorded(entry);
       else if (record.phase.kind === 'running') {
         const found = { init: record.phase.init, pipes: this.#pipes(record), tty: record.plan.tty };
-        entry.run = await ContainerRun.adopt(this.#deps, found, record.logPath);
-        this.#follow(entry, entry.run);
+        try {
+          entry.run = await ContainerRun.adopt(this.#deps, found, record.logPath);
+          this.#follow(entry, entry.run);
+        } catch (error) {
+          // Its pipes are damaged: it can neither be heard nor end by itself.
+          this.#deps.log.error('container cannot be taken up', { id: record.id, error: messageOf(error) });
+          await this.#endUnrecorded(entry);
+        }
       }
     }
   }

@@ -7,7 +7,7 @@ import type {
   NamespaceOption,
   PodSandboxConfig,
 } from '../generated/cri.ts';
-import { checkPod, planContainer } from './launch.ts';
+import { checkPod, environmentScript, initArguments, planContainer } from './launch.ts';
 import type { ContainerPlan } from './records.ts';
 
 const NO_SECURITY: LinuxContainerSecurityContext = {
@@ -201,8 +201,11 @@ describe('planContainer', () => {
   });
 
   it('SBX6: names that a shell cannot set go through env', () => {
-    const { command } = plan(aConfig({ envs: [{ key: 'my.name', value: Buffer.from('v') }] }));
-    expect(command.argv).toEqual(['/usr/bin/env', 'my.name=v', 'sh']);
+    const envs = ['my.name', 'IFS', 'UID'].map((key) => ({ key, value: Buffer.from('v') }));
+    const made = plan(aConfig({ envs }));
+    const words = ['/usr/bin/env', 'my.name=v', 'IFS=v', 'UID=v', 'sh'];
+    expect(initArguments('id', made, '').slice(-words.length)).toEqual(words);
+    expect(environmentScript(made.command.env)).not.toContain("='v'");
   });
 
   it('SBX1: joins command and args', () => {

@@ -1,5 +1,5 @@
 // From a CRI container config to what is run: which command, environment and user, and everything the sandbox cannot
-// do said before anything is started. Pure. Rules SBX1 to SBX9.
+// do said before anything is started. Pure. Rules SBX1 to SBX7.
 import { GrpcError } from '#transport/grpc.ts';
 import type {
   ContainerConfig,
@@ -58,7 +58,7 @@ exec 8>&2 2>/dev/null
 (echo running >&3; exec "$@" 2>&8 3>&- 4>&- 5>&- 8>&-)
 code=$?
 kill -KILL -1
-read -r uptime rest </proc/uptime
+IFS=' ' read -r uptime rest </proc/uptime
 echo "exited $code $uptime" >&3
 read -r line <&4
 exit "$code"`;
@@ -77,7 +77,7 @@ export function planContainer({ config, hostname, lookUpUser }: PlanInput): Cont
   const workingDir = absolutePath(name, 'workingDir', config.workingDir === '' ? '/' : config.workingDir);
   const env = environment(name, config, { HOSTNAME: hostname, HOME: known?.home ?? '/' });
   return {
-    command: { argv: withOddNames(argv, env), env: plainNames(env), workingDir, user },
+    command: { argv, env, workingDir, user },
     user,
     mounts: config.mounts.map((mount) => ({
       ...mount,
@@ -106,7 +106,8 @@ export function initArguments(id: string, plan: ContainerPlan, tty: string): rea
     '--ambient-caps=-all',
     '--no-new-privs',
   ];
-  const init = ['/bin/sh', '-c', INIT, CONTAINER_MARK, id, command.workingDir, tty, ...command.argv];
+  const run = [...oddNames(command.env), ...command.argv];
+  const init = ['/bin/sh', '-c', INIT, CONTAINER_MARK, id, command.workingDir, tty, ...run];
   return ['/bin/sh', '-c', PRELUDE, CONTAINER_MARK, id, ...drop, '--', ...init];
 }
 
@@ -114,6 +115,7 @@ export function initArguments(id: string, plan: ContainerPlan, tty: string): rea
 export function environmentScript(env: Readonly<Record<string, string>>): string {
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   return Object.entries(env)
+    .filter(([name]) => isPlain(name))
     .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
     .join('');
 }
@@ -256,16 +258,25 @@ function environment(
   return env;
 }
 
-// A shell hands on only names that it could set itself; `env` sets the others (`my.name`).
+// A shell hands on only names that it could set itself, and some mean something to it; `env` sets those.
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SHELL_OWN = new Set([
+  'IFS',
+  'OPTIND',
+  'OPTARG',
+  'PPID',
+  'LINENO',
+  'UID',
+  'EUID',
+  'SHELLOPTS',
+  'BASHOPTS',
+]);
 
-function plainNames(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => SHELL_NAME.test(name)));
+function isPlain(name: string): boolean {
+  return SHELL_NAME.test(name) && !SHELL_OWN.has(name);
 }
 
-function withOddNames(argv: readonly string[], env: Readonly<Record<string, string>>): readonly string[] {
-  const odd = Object.entries(env).filter(([name]) => !SHELL_NAME.test(name));
-  return odd.length === 0
-    ? argv
-    : ['/usr/bin/env', ...odd.map(([name, value]) => `${name}=${value}`), ...argv];
+function oddNames(env: Readonly<Record<string, string>>): readonly string[] {
+  const odd = Object.entries(env).filter(([name]) => !isPlain(name));
+  return odd.length === 0 ? [] : ['/usr/bin/env', ...odd.map(([name, value]) => `${name}=${value}`)];
 }

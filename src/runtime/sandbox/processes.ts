@@ -22,7 +22,7 @@ export interface Command {
   readonly user: UserIdentity;
 }
 
-/** Names of a container's pipes; see SPEC.md SBX30 for what travels on each. */
+/** Names of a container's pipes; see SPEC.md, "How a container ends", for what travels on each. */
 export interface PipePaths {
   readonly out: string;
   readonly err: string;

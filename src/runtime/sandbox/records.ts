@@ -119,7 +119,10 @@ function parseRecord<R extends { readonly id: string }>(
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes ?? []).toString());
     const isOurs =
-      typeof value === 'object' && value !== null && 'id' in value && `${value.id}.json` === name;
+      typeof value === 'object' &&
+      value !== null &&
+      'id' in value &&
+      value.id === name.slice(0, -'.json'.length);
     return isOurs ? (value as R) : undefined;
   } catch {
     return undefined;

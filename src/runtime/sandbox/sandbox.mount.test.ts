@@ -166,6 +166,13 @@ describe('identity', () => {
     expect(text).toBe('1234\n2345\n2345 3456 4567');
   });
 
+  it('SBX21: a user without rights may open its standard output and its terminal by name', async () => {
+    const linux = { securityContext: { runAsUser: { value: '1234' } } };
+    expect(await outputOf(sandbox, pod, 'echo named > /dev/stdout', { linux })).toBe('named');
+    const text = await outputOf(sandbox, pod, 'tty; echo named > /dev/tty', { linux, tty: true });
+    expect(text.replaceAll('\r', '')).toBe('/dev/pts/0\nnamed');
+  });
+
   it('SBX20: has the host name of its pod and is alone in its PID namespace', async () => {
     const text = await outputOf(
       sandbox,

@@ -305,6 +305,16 @@ describe('exec', () => {
   });
 });
 
+describe('when all is removed', () => {
+  it('SBX27: nothing runs or waits to be reaped', async () => {
+    const own = await runPod(sandbox);
+    const containerId = await startShell(sandbox, own, '(sleep 1000 &); sleep 1000 & sleep 1000');
+    expect(processesWith([own, containerId], sandbox.pid).length).toBeGreaterThan(1);
+    await sandbox.cri.runtime.removePodSandbox({ podSandboxId: own }, CALL);
+    expect(processesWith([own, containerId], sandbox.pid)).toEqual([]);
+  });
+});
+
 /** A client of the remote command protocol. */
 class Stream {
   readonly socket: WebSocketConnection;

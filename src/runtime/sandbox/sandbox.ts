@@ -59,8 +59,20 @@ async function serve(deps: SandboxDeps, signal: AbortSignal): Promise<void> {
   await aborted(signal);
 }
 
+// What a container's init executes before it is given to the user's command.
+const TOOLS = ['sh', 'mount', 'setpriv', 'cat', 'env'];
+const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
 /** Makes the state directory and the mount point that roots are built on; returns its path without symlinks. */
 async function prepareState({ files, options, processes }: SandboxDeps): Promise<string> {
+  const missing = TOOLS.filter(
+    (tool) => !FOLDERS.some((folder) => processes.resolvePath(`${folder}/${tool}`)),
+  );
+  if (missing.length > 0) {
+    throw new Error(
+      `Cannot start the sandbox: "${missing.join('", "')}" not found: install util-linux, coreutils`,
+    );
+  }
   await files.makeDirectory(`${options.stateDirectory}/root`);
   return processes.resolvePath(options.stateDirectory) ?? options.stateDirectory;
 }

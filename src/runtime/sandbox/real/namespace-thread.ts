@@ -4,8 +4,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   accessSync,
+  chownSync,
   closeSync,
   constants as fsConstants,
+  fchownSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -114,6 +116,10 @@ interface StartedInit {
 function startInit(request: ContainerRequest): StartedInit {
   const { out, err, life, control, input } = request.descriptors;
   const terminal = request.tty ? libc.openTerminal() : undefined;
+  const { uid, gid } = request.command.user;
+  // So that the command may open /dev/stdout and its terminal by name.
+  for (const fd of [out, err, input]) if (fd !== undefined) fchownSync(fd, uid, gid);
+  if (terminal !== undefined) chownSync(terminal.path, uid, gid);
   const [saidRead, saidWrite] = libc.makePipe();
   const [envRead, envWrite] = libc.makePipe();
   const standard: Stdio = request.tty ? ['ignore', 'ignore', 'ignore'] : [input ?? 'ignore', out, err];
