@@ -446,6 +446,30 @@ test('AGT5 AGT6 AGT8 AGT9 AGT26 AGT14: a claim is attached, staged, published, k
   );
 });
 
+test('AGT38: a pod of somebody else in the same runtime is left alone', async () => {
+  const { connectRuntime } = await import('#runtime/cri-client.ts');
+  await using cri = connectRuntime(grpc, `unix://${root}/cri.sock`);
+  const config = {
+    metadata: { name: 'foreign', namespace: 'other', uid: 'foreign', attempt: 0 },
+    labels: { 'io.kubernetes.pod.uid': 'foreign' },
+    logDirectory: `${root}/logs`,
+  };
+  const { podSandboxId } = await cri.runtime.runPodSandbox({ config }, { timeoutMs: 5000 });
+  await agent.stop();
+  agent = startAgent();
+  await admin.create(
+    pods,
+    podObject('mine', { containers: [{ name: 'm', image: 'x', command: ['sleep', '9'] }] }),
+  );
+  await podWhen('mine', 'running', isRunning);
+  await admin.delete(pods, { namespace: 'default', name: 'mine' });
+  await until('the pod to be gone', async () => (await find('mine')) === undefined);
+  const { items } = await cri.runtime.listPodSandbox({}, { timeoutMs: 5000 });
+  expect(items.find(({ id }) => id === podSandboxId)?.state).toBe('SANDBOX_READY');
+  await cri.runtime.stopPodSandbox({ podSandboxId }, { timeoutMs: 5000 });
+  await cri.runtime.removePodSandbox({ podSandboxId }, { timeoutMs: 5000 });
+});
+
 test('AGT32 AGT13: a pod deleted by force is taken down when the API has forgotten it', async () => {
   const spec = {
     containers: [

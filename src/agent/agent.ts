@@ -1,6 +1,7 @@
 // The node agent: registers its node, keeps its heartbeat, finds drivers, and brings pods and volumes of this node to
 // what the API says. Starts in an order that destroys nothing: records are read first, pods are taken from a complete
 // cache, and only then may anything be taken down (I-26).
+import { sha256Hex } from '#base/sha256.ts';
 import { createInformerSource } from '#client/informer-source.ts';
 import type { Service } from '#client/loop.ts';
 import { connectRuntime } from '#runtime/cri-client.ts';
@@ -15,6 +16,8 @@ import { listenAgentServer } from './server/agent-server.ts';
 import { DesiredWorld } from './world/desired-world.ts';
 import { RecordStore } from './world/record-store.ts';
 
+/** Enough to tell agents on one machine apart; a label value holds 63 characters. */
+const AGENT_ID_LENGTH = 16;
 const SANDBOX = 'holdfast-sandbox';
 
 export function agentService(deps: AgentDeps): Service {
@@ -31,8 +34,10 @@ async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   await records.load();
   for (const record of records.publishes()) desired.enter(record.podUid);
 
+  // The kubelet root is what makes an agent the same one after a restart.
+  const agentId = sha256Hex(`${nodeName} ${deps.kubeletRoot}`).slice(0, AGENT_ID_LENGTH);
   await using cri = connectRuntime(deps.grpc, deps.criEndpoint);
-  const runtime = new PodRuntimeClient(cri);
+  const runtime = new PodRuntimeClient(cri, agentId);
   const version = await waitForRuntime(deps, runtime, signal);
   if (version === undefined) return;
 

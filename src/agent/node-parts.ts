@@ -94,6 +94,7 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
     volumes,
     cached: start.pods.byUid,
     logsRoot: deps.podLogsRoot,
+    agentId: start.runtime.agentId,
     hostIp: deps.internalIp,
     tellVolumes: (pod, state) => tellVolumes(deps.events, pod, state),
   });

@@ -70,12 +70,15 @@ export class PluginWatcher {
     await this.#deps.drivers.clear();
   }
 
-  #wasNodeKnown = false;
-  /** Sockets found before the Node exists have to wait for it. */
+  #nodeUid: string | undefined;
+  /** Sockets found before the Node exists have to wait for it; a Node made anew has to be told again. */
   #scanWhenRegistered(): void {
-    const isKnown = this.#deps.node.node !== undefined;
-    if (isKnown && !this.#wasNodeKnown) void this.#scan();
-    this.#wasNodeKnown = isKnown;
+    const uid = this.#deps.node.node?.metadata.uid;
+    if (uid === undefined || uid === this.#nodeUid) return;
+    // Another Node: it has neither the labels nor the CSINode that were written for the last.
+    if (this.#nodeUid !== undefined) this.#registered.clear();
+    this.#nodeUid = uid;
+    void this.#scan();
   }
 
   async #scan(): Promise<void> {

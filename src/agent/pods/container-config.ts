@@ -44,7 +44,7 @@ function supplementalGroups({ spec }: Pod): readonly string[] {
 
 export function sandboxConfig(
   pod: Stored<Pod>,
-  options: { readonly attempt: number; readonly logsRoot: string },
+  options: { readonly attempt: number; readonly logsRoot: string; readonly agentId: string },
 ): Sparse<PodSandboxConfig> {
   const identity = identityOfPod(pod);
   const security = pod.spec?.securityContext;
@@ -53,7 +53,7 @@ export function sandboxConfig(
     // A host name of Linux holds 63 bytes.
     hostname: pod.spec?.hostNetwork === true ? '' : (pod.spec?.hostname ?? identity.name).slice(0, 63),
     logDirectory: podLogDirectory(options.logsRoot, identity),
-    labels: { ...pod.metadata.labels, ...podLabels(identity) },
+    labels: { ...pod.metadata.labels, ...podLabels(identity, options.agentId) },
     annotations: { ...pod.metadata.annotations, [GRACE_PERIOD]: String(graceSecondsOf(pod)) },
     linux: {
       securityContext: {
@@ -79,6 +79,7 @@ export interface ContainerInput {
   readonly pod: Stored<Pod>;
   readonly container: Container;
   readonly attempt: number;
+  readonly agentId: string;
   /** What the runtime calls the image; the spec's name when it uses none. */
   readonly imageRef: string;
   readonly environment: ReadonlyMap<string, string>;
@@ -98,7 +99,7 @@ export function containerConfig(input: ContainerInput): Sparse<ContainerConfig> 
     envs: [...environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: input.mounts,
     devices: input.devices.map((device) => ({ ...device, permissions: 'rwm' })),
-    labels: { ...podLabels(identityOfPod(pod)), [CONTAINER_NAME]: container.name },
+    labels: { ...podLabels(identityOfPod(pod), input.agentId), [CONTAINER_NAME]: container.name },
     annotations: { [GRACE_PERIOD]: String(graceSecondsOf(pod)) },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin ?? false,

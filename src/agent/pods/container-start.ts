@@ -21,6 +21,7 @@ export interface ContainerStartDeps extends MountsDeps {
   readonly events: EventRecorder;
   readonly runtime: PodRuntimeClient;
   readonly logsRoot: string;
+  readonly agentId: string;
   readonly hostIp: string;
 }
 
@@ -56,10 +57,10 @@ async function named<T>(reason: string, step: () => Promise<T>): Promise<T> {
 }
 
 export async function startContainer(deps: ContainerStartDeps, request: StartRequest): Promise<void> {
-  const { events, runtime, logsRoot } = deps;
+  const { events, runtime, logsRoot, agentId } = deps;
   const { pod, container, sandbox } = request;
   const imageRef = await ensureImage(deps, request);
-  const sandboxOptions = sandboxConfig(pod, { attempt: sandbox.attempt, logsRoot });
+  const sandboxOptions = sandboxConfig(pod, { attempt: sandbox.attempt, logsRoot, agentId });
   const id = await named('CreateContainerError', async () => {
     const logs = `${podLogDirectory(logsRoot, identityOfPod(pod))}/${container.name}`;
     await deps.tree.makeDirectory(logs, 0o755);
@@ -84,7 +85,7 @@ async function configOf(
   const podIp = sandbox.ip === '' && pod.spec?.hostNetwork === true ? deps.hostIp : sandbox.ip;
   const readKeys = keyReader(deps.api, pod.metadata.namespace ?? '');
   const environment = await environmentOf({ pod, container, podIp, hostIp: deps.hostIp, readKeys });
-  const input = { pod, container, attempt, volumes, environment };
+  const input = { pod, container, attempt, volumes, environment, agentId: deps.agentId };
   const mounts = await containerMounts(deps, input);
   return containerConfig({ ...input, imageRef, mounts, devices: containerDevices(input) });
 }

@@ -63,7 +63,9 @@ async function runSandbox(deps: PodWorkersDeps, memory: PodMemory, attempt: numb
   const { pod } = memory;
   if (pod === undefined) return 'done';
   try {
-    await deps.runtime.runSandbox(sandboxConfig(pod, { attempt, logsRoot: deps.logsRoot }));
+    await deps.runtime.runSandbox(
+      sandboxConfig(pod, { attempt, logsRoot: deps.logsRoot, agentId: deps.agentId }),
+    );
     return 'done';
   } catch (error) {
     const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;

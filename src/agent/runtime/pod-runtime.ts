@@ -8,7 +8,7 @@ import type {
   PodSandbox,
   PodSandboxConfig,
 } from '#runtime/generated/cri.ts';
-import { CONTAINER_NAME, POD_UID } from '../pods/labels.ts';
+import { AGENT, CONTAINER_NAME, POD_UID } from '../pods/labels.ts';
 import type { ContainerRun, PodRuntime, SandboxRun } from '../pods/runtime-state.ts';
 
 const LOOK = { timeoutMs: 10_000 };
@@ -36,27 +36,31 @@ export interface RuntimeListing {
 
 export class PodRuntimeClient {
   readonly #cri: CriRuntime;
+  readonly agentId: string;
 
-  constructor(cri: CriRuntime) {
+  /** Sees only pods that carry `agentId`. */
+  constructor(cri: CriRuntime, agentId: string) {
     this.#cri = cri;
+    this.agentId = agentId;
   }
 
   get cri(): CriRuntime {
     return this.#cri;
   }
 
-  /** Everything the runtime has, for the periodic look. */
+  /** Everything of ours that the runtime has, for the periodic look. */
   async list(): Promise<RuntimeListing> {
+    const filter = { labelSelector: { [AGENT]: this.agentId } };
     const [{ items }, { containers }] = await Promise.all([
-      this.#cri.runtime.listPodSandbox({}, LOOK),
-      this.#cri.runtime.listContainers({}, LOOK),
+      this.#cri.runtime.listPodSandbox({ filter }, LOOK),
+      this.#cri.runtime.listContainers({ filter }, LOOK),
     ]);
     return { sandboxes: items, containers };
   }
 
   /** One pod, newest sandbox and newest runs first. */
   async observe(podUid: string): Promise<PodRuntime> {
-    const filter = { labelSelector: { [POD_UID]: podUid } };
+    const filter = { labelSelector: { [AGENT]: this.agentId, [POD_UID]: podUid } };
     const [{ items }, { containers }] = await Promise.all([
       this.#cri.runtime.listPodSandbox({ filter }, LOOK),
       this.#cri.runtime.listContainers({ filter }, LOOK),

@@ -4,7 +4,7 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import { GrpcError } from '#transport/grpc.ts';
-import { POD_UID } from '../pods/labels.ts';
+import { AGENT, POD_UID } from '../pods/labels.ts';
 import type { PodRuntimeClient, RuntimeListing } from './pod-runtime.ts';
 
 export interface RuntimeWatchDeps {
@@ -73,7 +73,8 @@ export class RuntimeWatch {
         for await (const event of this.#deps.runtime.cri.containerEvents(signal)) {
           this.#hasEvents = true;
           const status = event.podSandboxStatus;
-          const uid = status?.metadata?.uid ?? status?.labels[POD_UID];
+          if (status?.labels[AGENT] !== this.#deps.runtime.agentId) continue;
+          const uid = status.metadata?.uid ?? status.labels[POD_UID];
           if (uid !== undefined && uid !== '') this.#deps.podChanged(uid);
         }
       } catch (error) {
