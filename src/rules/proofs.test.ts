@@ -4,7 +4,7 @@ import { nodes, persistentVolumeClaims, persistentVolumes, pods, volumeAttachmen
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { attachmentName } from './attachment-name.ts';
 import { proveDetachable, proveOrphanDeletable, proveVolumeDeletable } from './proofs.ts';
-import { BIND_COMPLETED, BOOT_ID } from './well-known.ts';
+import { BIND_COMPLETED, BOOT_ID, HONOURS_BOOT_ID } from './well-known.ts';
 
 const csi = { driver: 'd', volumeHandle: 'h' };
 const NAME = 'csi/d^h';
@@ -153,8 +153,16 @@ const attached: readonly {
   {
     rule: 'RUL113',
     when: 'the node has booted since',
-    node: aNode({ ...inUse, nodeInfo: { bootID: 'boot-2' } as NonNullable<Node['status']>['nodeInfo'] }),
+    node: {
+      ...aNode({ ...inUse, nodeInfo: { bootID: 'boot-2' } as NonNullable<Node['status']>['nodeInfo'] }),
+      metadata: { name: 'node-1', annotations: { [HONOURS_BOOT_ID]: 'true' } },
+    },
     by: 'rebooted',
+  },
+  {
+    rule: 'RUL113',
+    when: 'the node has booted since, unpromised',
+    node: aNode({ ...inUse, nodeInfo: { bootID: 'boot-2' } as NonNullable<Node['status']>['nodeInfo'] }),
   },
   {
     rule: 'RUL113',

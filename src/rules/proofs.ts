@@ -9,7 +9,7 @@ import { attachmentName, parseUniqueVolumeName, type CsiVolumeName } from './att
 import { isTerminal, podLabel } from './pod-state.ts';
 import { claimsOfPod } from './pod-volumes.ts';
 import { isOutOfService } from './taints.ts';
-import { BIND_COMPLETED, BOOT_ID } from './well-known.ts';
+import { BIND_COMPLETED, BOOT_ID, HONOURS_BOOT_ID } from './well-known.ts';
 
 /** Reads that go to the server; an ApiClient is one. */
 export interface LiveReads {
@@ -201,10 +201,11 @@ export async function proveDetachable(
 export function detachReason(node: Node, attachment: VolumeAttachment): DetachReason | undefined {
   if (isOutOfService(node)) return 'out-of-service';
   if (!lists(node.status?.volumesInUse, node, attachment.metadata.name ?? '')) return 'not-in-use';
-  return hasRebooted(node, attachment) ? 'rebooted' : undefined;
+  const isPromised = node.metadata.annotations?.[HONOURS_BOOT_ID] === 'true';
+  return isPromised && hasRebooted(node, attachment) ? 'rebooted' : undefined;
 }
 
-/** True when the node runs another boot than the one the attachment was made for (RUL113). */
+/** True when the node runs another boot than the one the attachment was made for. Alone it proves nothing (RUL113). */
 export function hasRebooted(node: Node, attachment: VolumeAttachment): boolean {
   const boot = attachment.metadata.annotations?.[BOOT_ID] ?? '';
   const now = node.status?.nodeInfo?.bootID ?? '';

@@ -21,6 +21,11 @@ export const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 export const BETA_DEFAULT_CLASS = 'storageclass.beta.kubernetes.io/is-default-class';
 /** On a VolumeAttachment: the node's boot at creation. Another boot of that node holds none of its mounts. */
 export const BOOT_ID = 'holdfast.dev/boot-id';
+/**
+ * On a Node: its agent uses an attachment only while BOOT_ID names the boot the agent runs under. Without this promise
+ * (a stock kubelet makes none) the volume may have been mounted again since the reboot, so the reboot proves nothing.
+ */
+export const HONOURS_BOOT_ID = 'holdfast.dev/honours-boot-id';
 
 /** Keeps an in-tree dynamically provisioned volume until its backend is deleted. */
 export const PV_CONTROLLER_FINALIZER = 'kubernetes.io/pv-controller';

@@ -3,7 +3,7 @@ import type { Node, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
 import { attachmentName, uniqueVolumeName } from '#rules/attachment-name.ts';
-import { BOOT_ID, OUT_OF_SERVICE_TAINT } from '#rules/well-known.ts';
+import { BOOT_ID, HONOURS_BOOT_ID, OUT_OF_SERVICE_TAINT } from '#rules/well-known.ts';
 import { decideNode, decideVolume } from './decide.ts';
 import type { Place } from './view.ts';
 
@@ -23,10 +23,11 @@ interface NodeParts {
   readonly isOffered?: boolean;
   readonly isOutOfService?: boolean;
   readonly boot?: string;
+  readonly honoursBoot?: boolean;
 }
 const aNode = (name: string, parts: NodeParts = {}): Stored<Node> =>
   stored<Node>({
-    metadata: { name },
+    metadata: { name, annotations: parts.honoursBoot === true ? { [HONOURS_BOOT_ID]: 'true' } : {} },
     spec:
       parts.isOutOfService === true ? { taints: [{ key: OUT_OF_SERVICE_TAINT, effect: 'NoExecute' }] } : {},
     status: {
@@ -164,7 +165,7 @@ const rows: readonly Row[] = [
   {
     rule: 'ATT13',
     when: 'the node has booted since',
-    places: [{ node: 'a', attached: true, isInUse: true, boot: 'boot-2' }],
+    places: [{ node: 'a', attached: true, isInUse: true, boot: 'boot-2', honoursBoot: true }],
     step: 'detach',
   },
   {

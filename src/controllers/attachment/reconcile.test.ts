@@ -84,7 +84,6 @@ test('ATT3: the attachment has the agreed name and the boot ID as read live', as
   // Of a node's system the boot ID is all that counts here.
   const nodeInfo = { bootID: 'boot-2' } as NonNullable<Node['status']>['nodeInfo'];
   await api.updateStatus(nodes, aNode('node-1', { nodeInfo }));
-  api.writes.length;
   await pass('volume/pv');
   const made = api.peek(volumeAttachments, { name: NAME });
   expect(made?.metadata.annotations).toEqual({ [BOOT_ID]: 'boot-2' });

@@ -1,4 +1,4 @@
-// The next step for a volume. Pure; rules BND50 to BND69 of SPEC.md. Volumes of a pair that is being made or is whole
+// The next step for a volume. Pure; rules BND50 to BND66 of SPEC.md. Volumes of a pair that is being made or is whole
 // are left to the claim's key, so that two keys never write the same pair.
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';

@@ -1,10 +1,10 @@
-// The next step for a claim. Pure; rules BND1 to BND49 of SPEC.md.
+// The next step for a claim. Pure; rules BND1 to BND45 of SPEC.md.
 //
 // A claim and a volume point at each other: volume.spec.claimRef and claim.spec.volumeName. There are no transactions
 // over two objects, so the pair is made in four writes, each of which can be the last before a crash:
 //   1 volume.spec.claimRef   2 volume.status Bound   3 claim.spec.volumeName, bind-completed   4 claim.status Bound
 // Whatever prefix was written, deciding again on it gives the next write. The volume comes first: what may be taken
-// back (BND30) is only ever a volume's pointer, never a claim's.
+// back (BND56) is only ever a volume's pointer, never a claim's.
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { StorageClass } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
