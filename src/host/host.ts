@@ -79,15 +79,21 @@ export interface LoopDevices {
   list(): Promise<readonly LoopDevice[]>;
   /** Attaches a free device to `file`; one device a backing inode: an existing one is returned. */
   attach(file: string, options: { readonly readOnly: boolean }): Promise<LoopDevice>;
-  /** LOOP_CLR_FD, then waits until LOOP_GET_STATUS64 says ENXIO. EBUSY when something still holds it. */
-  detach(device: string): Promise<void>;
+  /**
+   * LOOP_CLR_FD, then waits until LOOP_GET_STATUS64 says ENXIO. EBUSY when something still holds it. With a LoopDevice
+   * only while it still has that backing file: names are used again, by any process of the machine.
+   */
+  detach(device: string | LoopDevice): Promise<void>;
   /** LOOP_SET_CAPACITY: the backing file has grown. */
   refreshSize(device: string): Promise<void>;
 }
 
 export interface BlockDevices {
-  /** True when the device opens with O_EXCL: no mount namespace holds it (law 6). */
-  isFree(device: string): Promise<boolean>;
+  /**
+   * True when the device opens with O_EXCL: no mount namespace holds it (law 6). `waitMs`: asks again for so long,
+   * since a container that is being started holds a copy of every mount until it has left the old root.
+   */
+  isFree(device: string, options?: { readonly waitMs: number }): Promise<boolean>;
   sizeBytes(device: string): Promise<number>;
   /** Major:minor of a device node. */
   numberOf(device: string): Promise<string>;

@@ -16,8 +16,8 @@ const ATTEMPTS = 50;
 const ATTEMPT_MS = 10;
 
 /**
- * Registers hooks that compare the machine before and after each test. Call it first in a file, so that it looks after
- * all other hooks. `within`: only lines that hold this text count, for a machine where others mount too.
+ * Registers hooks that compare the machine before and after each test. Call it after the other hooks of a file:
+ * then it looks before they clean up. `within`: only lines that hold this text count, for a machine where others mount too.
  */
 export function watchLeaks(options: { readonly within?: string } = {}): void {
   const observer = realMachineObserver();

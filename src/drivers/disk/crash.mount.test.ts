@@ -10,7 +10,7 @@ import { realHost } from '#host/real/host.ts';
 import type { Handlers } from '#csi/client.ts';
 import type { ControllerMethods, NodeMethods, VolumeCapability } from '#csi/generated/csi.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
-import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { controllerHandlers } from './controller.ts';
 import { oneAfterAnother } from './exclusive.ts';
 import { poolLedger } from './ledger.ts';
@@ -104,11 +104,11 @@ interface Driver {
 }
 
 let scratch: Scratch;
-watchLeaks({ within: SCRATCH_MARKER });
 beforeEach(async () => {
   scratch = await scratchFolder();
 });
-afterEach(() => scratch[Symbol.asyncDispose]());
+afterEach(() => dismantle(scratch));
+watchLeaks({ within: SCRATCH_MARKER });
 
 async function driver(fuse: Fuse): Promise<Driver> {
   const paths = poolPaths(join(scratch.path, 'pool'));

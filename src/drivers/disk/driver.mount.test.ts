@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '#base/log.ts';
+import { type Log, silentLog } from '#base/log.ts';
 import { realClock } from '#base/real/clock.ts';
 import type { CsiConnection, Sparse } from '#csi/client.ts';
 import { connectDriver } from '#csi/connect.ts';
@@ -12,8 +12,7 @@ import { realFiles } from '#files/real/files.ts';
 import type { LocalHost } from '#host/host.ts';
 import { realHost } from '#host/real/host.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
-import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
-import { nextTurn } from '#testing/real/turn.ts';
+import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
 import { poolPaths } from './pool.ts';
 import { diskController, diskNode } from './services.ts';
@@ -29,7 +28,6 @@ let node: CsiConnection['node'];
 let stop: AbortController;
 let running: Promise<void>[];
 
-watchLeaks({ within: SCRATCH_MARKER });
 beforeEach(async () => {
   scratch = await scratchFolder();
   await start({});
@@ -37,16 +35,10 @@ beforeEach(async () => {
 afterEach(async () => {
   stop.abort();
   await Promise.all(running);
-  // What a failed test left mounted must not become the next one's.
-  for (const { mountPoint } of (await host.mounts.table()).toReversed()) {
-    if (mountPoint.startsWith(scratch.path)) await host.mounts.unmount(mountPoint).catch(() => undefined);
-  }
-  const inodes = await imageInodes();
-  for (const { device, backingInode } of await host.loops.list()) {
-    if (inodes.has(backingInode)) await host.loops.detach(device).catch(() => undefined);
-  }
-  await scratch[Symbol.asyncDispose]();
+  await dismantle(scratch);
 });
+// After the other hooks, so that it looks before they clean up.
+watchLeaks({ within: SCRATCH_MARKER });
 
 const poolDirectory = (): string => join(scratch.path, 'pool');
 const paths = (): ReturnType<typeof poolPaths> => poolPaths(poolDirectory());
@@ -65,38 +57,42 @@ async function start({
   capacityBytes?: number;
 }): Promise<void> {
   const grpc = memoryGrpc(realClock());
-  const deps = { grpc, files: realFiles(), log: silentLog };
+  const deps = { grpc, files: realFiles() };
+  const [controllerLog, nodeLog] = [heard(), heard()];
   const pool = { directory: poolDirectory(), name: 'pool-1', version: '0.1.0' };
   stop = new AbortController();
   const limit = capacityBytes === undefined ? {} : { capacityBytes };
   running = [
-    diskController({ ...deps, host }, { pool, socket: '/c.sock', ...limit }).run(stop.signal),
-    diskNode({ ...deps, host: nodeHost }, { pool, socket: '/n.sock', nodeId: 'node-1', maxVolumes: 64 }).run(
+    diskController({ ...deps, host, log: controllerLog.log }, { pool, socket: '/c.sock', ...limit }).run(
       stop.signal,
     ),
+    diskNode(
+      { ...deps, host: nodeHost, log: nodeLog.log },
+      { pool, socket: '/n.sock', nodeId: 'node-1', maxVolumes: 64 },
+    ).run(stop.signal),
   ];
   controller = connectDriver(grpc, '/c.sock').controller;
   node = connectDriver(grpc, '/n.sock').node;
-  await answering(() => controller.controllerGetCapabilities({}, CALL));
-  await answering(() => node.nodeGetInfo({}, CALL));
+  await Promise.all([controllerLog.serving, nodeLog.serving]);
+}
+
+/** A log that tells when its service says that it serves. */
+function heard(): { readonly log: Log; readonly serving: Promise<void> } {
+  const { promise: serving, resolve } = Promise.withResolvers<void>();
+  const log: Log = {
+    ...silentLog,
+    info(message) {
+      if (message === 'serving') resolve();
+    },
+    with: () => log,
+  };
+  return { log, serving };
 }
 
 async function restart(options: Parameters<typeof start>[0]): Promise<void> {
   stop.abort();
   await Promise.all(running);
   await start(options);
-}
-
-async function answering(call: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    const isUp = await call().then(
-      () => true,
-      () => false,
-    );
-    if (isUp) return;
-    await nextTurn();
-  }
-  throw new Error('the driver does not answer');
 }
 
 const mountCapability = (fsType = '', mountFlags: readonly string[] = []): Sparse<VolumeCapability> => ({

@@ -51,7 +51,7 @@ async function formatted(
   // A device that a call before this one left attached may hold pages of an unfinished mkfs: without a device there
   // are none, and what the image reads as is what it is.
   const left = await loopOf(parts, volume.id);
-  if (left !== undefined) await host.loops.detach(left.device);
+  if (left !== undefined) await host.loops.detach(left);
   if (format.state === 'formatting') await host.images.wipe(image, unfinishedFormat(image, format));
   const proof = await blankProof(parts, volume);
   await ledger.writeFormat({ ...format, state: 'formatting', fsType });

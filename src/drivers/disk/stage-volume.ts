@@ -9,15 +9,38 @@ import { type FilledDevice, filledDevice, formatRecord } from './format-volume.t
 import { existingVolume } from './ledger.ts';
 import { attachedVolume, loopOf, mountsOf, type NodeParts, targetPath, unmountOwn } from './node-parts.ts';
 import type { VolumeRecord } from './records.ts';
+import type { VolumeId } from './volume-id.ts';
+
+// A container that is being started holds a copy of every mount for some milliseconds; one that keeps it is reported.
+const HELD_ELSEWHERE_MS = 2000;
 
 export async function stageVolume(parts: NodeParts, request: NodeStageVolumeRequest): Promise<object> {
   const staging = targetPath(request.stagingTargetPath, 'staging_target_path');
   if (request.volumeId === '') throw new CsiError('INVALID_ARGUMENT', 'The request lacks its "volume_id"');
   const access = wantedAccess(request.volumeCapability);
   const volume = await attachedVolume(parts, request.volumeId);
-  if (access.how.kind === 'block') await stageBlock(parts, volume, access);
-  else await stageMount(parts, volume, { staging, mount: access.how, readOnly: access.readOnly });
+  const { how } = access;
+  if (how.kind === 'block') {
+    await stageBlock(parts, volume, access);
+  } else {
+    await orRelease(parts, volume.id, () =>
+      stageMount(parts, volume, { staging, mount: how, readOnly: access.readOnly }),
+    );
+  }
   return {};
+}
+
+/** A stage that fails leaves no device that it attached itself: nobody might ever call unstage for it. */
+async function orRelease(parts: NodeParts, id: VolumeId, step: () => Promise<void>): Promise<void> {
+  const before = await loopOf(parts, id);
+  try {
+    await step();
+  } catch (error) {
+    const after = before === undefined ? await loopOf(parts, id) : undefined;
+    // A device in use stays: then the stage has perhaps done its work, and unstage will end it.
+    if (after !== undefined) await parts.host.loops.detach(after).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function stageBlock(parts: NodeParts, { id }: VolumeRecord, access: WantedAccess): Promise<void> {
@@ -110,12 +133,12 @@ export async function unstageVolume(parts: NodeParts, request: NodeUnstageVolume
     );
   }
   if ((await mountsOf(parts, loop)).length > 0) await unmountOwn(parts, id, staging);
-  if (!(await parts.host.blocks.isFree(loop.device))) {
+  if (!(await parts.host.blocks.isFree(loop.device, { waitMs: HELD_ELSEWHERE_MS }))) {
     throw new CsiError(
       'ABORTED',
       `Volume ${id} is unmounted here, but ${loop.device} does not open exclusively: another mount namespace still has it mounted`,
     );
   }
-  await parts.host.loops.detach(loop.device);
+  await parts.host.loops.detach(loop);
   return {};
 }

@@ -1,10 +1,12 @@
 // Questions to block devices. Rule HST12.
 import { constants } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { codeOf } from '#base/errors.ts';
 import { type BlockDevices, HostError } from '../host.ts';
 
 const SECTOR_BYTES = 512;
+const ASK_AGAIN_MS = 10;
 
 async function numberOf(device: string): Promise<string> {
   const found = await stat(device, { bigint: true });
@@ -21,17 +23,26 @@ async function numberOf(device: string): Promise<string> {
   return `${major}:${minor}`;
 }
 
+async function isFreeNow(device: string): Promise<boolean> {
+  try {
+    // Any mount of it, in whatever namespace, holds it exclusively and makes this EBUSY.
+    const file = await open(device, constants.O_RDONLY | constants.O_EXCL);
+    await file.close();
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EBUSY') return false;
+    throw error;
+  }
+}
+
 /** Block devices of this machine. */
 export const realBlocks: BlockDevices = {
-  async isFree(device) {
-    try {
-      // Any mount of it, in whatever namespace, holds it exclusively and makes this EBUSY.
-      const file = await open(device, constants.O_RDONLY | constants.O_EXCL);
-      await file.close();
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'EBUSY') return false;
-      throw error;
+  async isFree(device, { waitMs } = { waitMs: 0 }) {
+    const end = performance.now() + waitMs;
+    for (;;) {
+      if (await isFreeNow(device)) return true;
+      if (performance.now() >= end) return false;
+      await pause(ASK_AGAIN_MS);
     }
   },
   async sizeBytes(device) {

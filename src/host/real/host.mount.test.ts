@@ -3,7 +3,7 @@ import { link, mkdir, open, readFile, symlink, truncate, writeFile } from 'node:
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
-import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import type { BlankCheck, FormatProof, WipeProof } from '../host.ts';
 import { topMountAt } from '../mountinfo.ts';
 import { realHost } from './host.ts';
@@ -14,11 +14,11 @@ const host = realHost();
 const CAPABILITIES = /CapEff:\s*(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
 const MAY_RESIZE_ONLINE = ((BigInt(`0x${CAPABILITIES}`) >> 24n) & 1n) === 1n;
 let scratch: Scratch;
-watchLeaks({ within: SCRATCH_MARKER });
 beforeEach(async () => {
   scratch = await scratchFolder();
 });
-afterEach(() => scratch[Symbol.asyncDispose]());
+afterEach(() => dismantle(scratch));
+watchLeaks({ within: SCRATCH_MARKER });
 
 async function folder(name: string): Promise<string> {
   const path = join(scratch.path, name);
@@ -151,7 +151,7 @@ describe('loop devices', () => {
     await expect(host.loops.detach(device)).rejects.toMatchObject({ code: 'EBUSY' });
     expect((await host.loops.list()).some((found) => found.device === device)).toBe(true);
     await host.mounts.unmount(target);
-    expect(await host.blocks.isFree(device)).toBe(true);
+    expect(await host.blocks.isFree(device, { waitMs: 2000 })).toBe(true);
     await host.loops.detach(device);
     await host.loops.detach(device);
   });

@@ -165,16 +165,22 @@ function configOf(fd: number, readOnly: boolean): Buffer {
   return config;
 }
 
-async function detach(device: string): Promise<void> {
-  if ((await readStatus(device)) === undefined) return;
+const isSame = (status: LoopDevice | undefined, wanted: LoopDevice): boolean =>
+  status?.backingDevice === wanted.backingDevice && status.backingInode === wanted.backingInode;
+
+async function detach(target: string | LoopDevice): Promise<void> {
+  const device = typeof target === 'string' ? target : target.device;
+  const wanted = typeof target === 'string' ? await readStatus(device) : target;
+  if (wanted === undefined || !isSame(await readStatus(device), wanted)) return;
   // Held exclusively, so that nobody mounts it between the check and the end; EBUSY: a mount somewhere holds it.
   await withOpen(device, constants.O_RDONLY | constants.O_EXCL, (loop) => {
-    ioctlValue(loop.fd, device, LOOP_CLR_FD, 0);
+    if (isSame(statusOf(loop, device), wanted)) ioctlValue(loop.fd, device, LOOP_CLR_FD, 0);
   }).catch((error: unknown) => {
     if (codeOf(error) !== 'ENXIO') throw error;
   });
   for (let attempt = 0; attempt < GONE_ATTEMPTS; attempt++) {
-    if ((await readStatus(device)) === undefined) return;
+    // Another process may have taken the free device for a file of its own at once: then ours is gone too.
+    if (!isSame(await readStatus(device), wanted)) return;
     await pause(ATTEMPT_MS);
   }
   throw loopError('EBUSY', device, 'it is still configured after LOOP_CLR_FD: another process has it open');

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
-import { type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { ownedTreeRemoval } from '../remove-owned-tree.ts';
 import { realHost } from './host.ts';
 import { realOwnedTrees } from './remove-owned-tree.ts';
@@ -13,7 +13,6 @@ const host = realHost();
 let scratch: Scratch;
 let outside: string;
 let tree: string;
-watchLeaks({ within: SCRATCH_MARKER });
 beforeEach(async () => {
   scratch = await scratchFolder();
   outside = join(scratch.path, 'outside');
@@ -22,7 +21,8 @@ beforeEach(async () => {
   await mkdir(tree);
   await writeFile(join(outside, 'precious'), 'data');
 });
-afterEach(() => scratch[Symbol.asyncDispose]());
+afterEach(() => dismantle(scratch));
+watchLeaks({ within: SCRATCH_MARKER });
 
 const precious = (): Promise<string> => readFile(join(outside, 'precious'), 'utf8');
 const remove = (): ReturnType<typeof realOwnedTrees.remove> => realOwnedTrees.remove(tree, 'test');
