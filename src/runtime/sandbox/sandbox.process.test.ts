@@ -247,7 +247,8 @@ describe('exec', () => {
   });
 
   it('SBX63: control-C reaches the command in the terminal', async () => {
-    const stream = await exec(['sleep', '876'], { tty: true });
+    const stream = await exec(['sh', '-c', 'echo up; exec sleep 876'], { tty: true });
+    await stream.until(1, 'up');
     await stream.send(0, '\x03');
     expect(await stream.status()).toMatchObject({ details: { causes: [{ message: '130' }] } });
   });

@@ -54,10 +54,11 @@ export class SandboxUnderTest implements RuntimeUnderTest {
       this.stderr += chunk.toString();
     });
     this.#process = child;
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`the sandbox ended: ${this.stderr}`);
+    const state = await until(async () => {
+      if (child.exitCode !== null) return 'ended';
       return (await this.cri.runtime.version({}, CALL)).runtimeName;
     });
+    if (state === 'ended') throw new Error(`the sandbox ended: ${this.stderr}`);
   }
 
   /** Ends the process with `signal` and waits for it. */
