@@ -26,6 +26,7 @@ const aPod = (changes: Partial<PodView> = {}): PodView => ({
   isTerminating: false,
   graceSeconds: 30,
   wasTerminal: false,
+  areVolumesResolved: true,
   areVolumesReady: true,
   areVolumesReleased: false,
   areVolumesGone: false,
@@ -66,6 +67,18 @@ const rows: readonly Row[] = [
     when: 'a running pod loses sight of its volumes: it is left alone',
     view: aPod({ areVolumesReady: false, runtime: runs(aRun()) }),
     step: { kind: 'wait', because: 'running' },
+  },
+  {
+    rule: 'AGT20',
+    when: 'a claim is not bound: not even a sandbox',
+    view: aPod({ areVolumesResolved: false, areVolumesReady: false, runtime: { sandboxes: [], runs: [] } }),
+    step: { kind: 'wait', because: 'volumes' },
+  },
+  {
+    rule: 'AGT21',
+    when: 'volumes are on their way',
+    view: aPod({ areVolumesReady: false, runtime: { sandboxes: [], runs: [] } }),
+    step: { kind: 'run-sandbox', attempt: 0 },
   },
   {
     rule: 'AGT21',

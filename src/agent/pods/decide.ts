@@ -1,6 +1,6 @@
 // The next step of one pod. Pure. Rules AGT20 to AGT33 of SPEC.md.
 //
-//   volumes ready -> sandbox -> init containers, one after the other -> containers (restarted by policy)
+//   volumes resolved -> sandbox -> volumes published -> init containers, one after the other -> containers (restarted by policy)
 //   end (deleted, or nothing left to run): stop containers -> stop sandbox -> release volumes -> volumes gone
 //   deleted, volumes gone: remove from the runtime -> remove directories -> delete the object
 import type { Container, Pod } from '#api/generated/core-v1.ts';
@@ -13,6 +13,8 @@ export interface PodView {
   readonly graceSeconds: number;
   /** The API already says Succeeded or Failed. */
   readonly wasTerminal: boolean;
+  /** Every used volume is known: it will be published without anyone's doing. */
+  readonly areVolumesResolved: boolean;
   readonly areVolumesReady: boolean;
   /** Taken out of the desired world. */
   readonly areVolumesReleased: boolean;
@@ -65,10 +67,12 @@ export function decidePod(view: PodView): PodStep {
   if (surplus !== undefined) return { kind: 'remove-container', id: surplus.id }; // AGT31
   const next = nextContainer(view);
   if (next.kind !== 'start') return next.step;
-  if (!view.areVolumesReady) return { kind: 'wait', because: 'volumes' }; // AGT20
+  if (!view.areVolumesResolved) return { kind: 'wait', because: 'volumes' }; // AGT20
+  // The sandbox needs no volume, so it starts while they are attached and staged.
   const [sandbox] = view.runtime.sandboxes;
   if (sandbox === undefined) return { kind: 'run-sandbox', attempt: 0 }; // AGT21
   if (!sandbox.isReady) return { kind: 'run-sandbox', attempt: sandbox.attempt + 1 }; // AGT22
+  if (!view.areVolumesReady) return { kind: 'wait', because: 'volumes' }; // AGT20
   return { kind: 'start-container', name: next.name, attempt: next.attempt, sandbox }; // AGT23
 }
 

@@ -41,6 +41,8 @@ export class PodWorkers {
     if (!this.#isReleased.has(pod.metadata.uid)) desired.enter(pod.metadata.uid);
   }
 
+  /** Pods of which nothing is left here, until the cache has forgotten them too. */
+  readonly #finished = new Set<string>();
   /** Pods whose volumes have been given back; they never want them again. */
   readonly #isReleased = new Set<string>();
 
@@ -61,6 +63,10 @@ export class PodWorkers {
   }
 
   async reconcile(uid: string): Promise<Outcome> {
+    if (this.#finished.has(uid)) {
+      if (this.#deps.cached(uid) === undefined) this.#dropFinished(uid);
+      return { kind: 'settled' };
+    }
     const memory = this.#of(uid);
     const runtime = await this.#deps.runtime.observe(uid);
     if (!(await this.#isConfirmed(uid, memory))) {
@@ -100,6 +106,7 @@ export class PodWorkers {
       // The spec of an orphan is gone: the API's default.
       graceSeconds: pod === undefined ? DEFAULT_GRACE_SECONDS : graceSecondsOf(pod),
       wasTerminal,
+      areVolumesResolved: memory.isResolved,
       areVolumesReady: memory.isResolved && pending.length === 0,
       areVolumesReleased: this.#isReleased.has(uid) || (pod === undefined && !this.#deps.desired.has(uid)),
       areVolumesGone: volumes.isClear(uid),
@@ -170,7 +177,14 @@ export class PodWorkers {
   #forget(uid: string): void {
     this.#memory.delete(uid);
     // The cache may still show the pod for a moment: it must not come back to life.
-    if (this.#deps.cached(uid) === undefined) this.#isReleased.delete(uid);
+    this.#finished.add(uid);
+    if (this.#deps.cached(uid) === undefined) this.#dropFinished(uid);
+  }
+
+  #dropFinished(uid: string): void {
+    this.#finished.delete(uid);
+    this.#isReleased.delete(uid);
+    this.#memory.delete(uid);
   }
 
   async #wait(
