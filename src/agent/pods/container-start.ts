@@ -22,6 +22,8 @@ export interface ContainerStartDeps extends MountsDeps {
   readonly runtime: PodRuntimeClient;
   readonly logsRoot: string;
   readonly agentId: string;
+  /** False: the runtime runs containers without their images. */
+  readonly usesImages: boolean;
   readonly hostIp: string;
 }
 
@@ -105,6 +107,11 @@ function keyReader(api: ApiClient, namespace: string): KeyReader {
 async function ensureImage(deps: ContainerStartDeps, { pod, container }: StartRequest): Promise<string> {
   const { runtime, events } = deps;
   const { image = '', imagePullPolicy: policy = 'IfNotPresent' } = container;
+  if (!deps.usesImages) {
+    const message = `The sandbox runtime does not use images: "${image}" was neither pulled nor run`;
+    events.record(pod, { type: 'Normal', reason: 'ImageNotUsed', message });
+    return image;
+  }
   const present =
     policy === 'Always' ? undefined : await named('ImageInspectError', () => runtime.findImage(image));
   if (present !== undefined) return present === '' ? image : present;

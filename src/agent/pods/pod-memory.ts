@@ -13,6 +13,8 @@ export class PodMemory {
   isGone = false;
   isResolved = false;
   unresolved: readonly UnresolvedVolume[] = [];
+  /** Looks in a row that left something unresolved. */
+  unresolvedLooks = 0;
   /** When the objects behind its volumes are read again (monotonic milliseconds). */
   resolveAgainAt = 0;
   /** Failed starts in a row, by container. */

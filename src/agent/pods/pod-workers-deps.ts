@@ -18,7 +18,6 @@ export interface PodWorkersDeps extends ContainerStartDeps {
   readonly nodeName: string;
   /** The scheme of container ids. */
   readonly runtimeName: string;
-  readonly usesImages: boolean;
   /** The pod of this UID in the informer's cache, when it is bound to this node. */
   readonly cached: (uid: string) => Stored<Pod> | undefined;
   readonly tellVolumes: (

@@ -23,7 +23,11 @@ import { bySource } from './volume-events.ts';
 const RESOLVE_AGAIN_MS = 60_000;
 /** Waiting for something that has events; this bounds the harm of a lost one. */
 const WAIT_MS = 10_000;
+/** A claim is often bound a few milliseconds after its pod: looks at 20, 40, 80 … ms, then every second. */
+const UNRESOLVED_FIRST_MS = 20;
 const UNRESOLVED_MS = 1000;
+/** Before that many looks nobody is told: it is the normal course of a bind. */
+const TOLD_AFTER_LOOKS = 5;
 
 export class PodWorkers {
   readonly #deps: PodWorkersDeps;
@@ -126,6 +130,7 @@ export class PodWorkers {
     try {
       const { mounts, unresolved } = await resolveVolumes(this.#deps, pod, isNew);
       memory.unresolved = unresolved;
+      memory.unresolvedLooks = unresolved.length === 0 ? 0 : memory.unresolvedLooks + 1;
       // A volume that cannot be resolved any more keeps what it has: only a whole answer replaces the wishes.
       if (unresolved.length > 0 && memory.isResolved) return;
       memory.isResolved = unresolved.length === 0;
@@ -197,11 +202,14 @@ export class PodWorkers {
       const follows = bySource(memory.pod);
       return follows ? { kind: 'blocked', because, retryAfterMs } : { kind: 'settled' };
     }
-    if (because === 'volumes' && memory.pod !== undefined) {
+    const { unresolvedLooks: looks } = memory;
+    const isTold = looks === 0 || looks > TOLD_AFTER_LOOKS;
+    if (because === 'volumes' && memory.pod !== undefined && isTold) {
       const { pending } = await this.#deps.volumes.podVolumes(uid);
       this.#deps.tellVolumes(memory.pod, { unresolved: memory.unresolved, pending });
     }
-    const retryAfterMs = memory.unresolved.length > 0 ? UNRESOLVED_MS : WAIT_MS;
+    const soon = Math.min(UNRESOLVED_MS, UNRESOLVED_FIRST_MS * 2 ** Math.min(10, looks - 1));
+    const retryAfterMs = looks > 0 ? soon : WAIT_MS;
     return { kind: 'blocked', because, retryAfterMs };
   }
 
