@@ -16,7 +16,10 @@ if (!existsSync(kubectl)) {
   const go = spawnSync('go', ['version'], { stdio: 'ignore' });
   if (go.status !== 0) skip('they build stock kubectl, which needs Go');
   process.stdout.write('building kubectl (the first time takes minutes)\n');
-  const built = spawnSync('go', ['build', '-o', kubectl, '.'], { cwd: 'test/interop/kubectl', stdio: 'inherit' });
+  const built = spawnSync('go', ['build', '-o', kubectl, '.'], {
+    cwd: 'test/interop/kubectl',
+    stdio: 'inherit',
+  });
   if (built.status !== 0) process.exit(1);
 }
 if (spawnSync('node', ['scripts/build.ts'], { stdio: 'inherit' }).status !== 0) process.exit(1);

@@ -13,7 +13,8 @@ export interface Source {
 }
 
 /** True for files that only tests run. */
-export const isTest = (path: string): boolean => /\.(?:test|fixture|contract)\.ts$|^src\/testing\//.test(path);
+export const isTest = (path: string): boolean =>
+  /\.(?:test|fixture|contract)\.ts$|^src\/testing\//.test(path);
 /** True where effects may be made: `real` folders and main. */
 export const isReal = (path: string): boolean => /\/real\//.test(path) || path.startsWith('src/main/');
 

@@ -16,7 +16,11 @@ await runDaemon(
   diskController(
     { grpc: realGrpc(), files: realFiles(), host: realHost(), log },
     {
-      pool: { directory: options.required('pool'), name: options.required('node-name'), version: HOLDFAST_VERSION },
+      pool: {
+        directory: options.required('pool'),
+        name: options.required('node-name'),
+        version: HOLDFAST_VERSION,
+      },
       socket: options.required('socket'),
       ...(capacity === undefined ? {} : { capacityBytes: Number(capacity) }),
     },

@@ -7,7 +7,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 /** A log named `name`, appended to `file`, or to standard error without one. */
 export function realLog(name: string, options: { readonly level: LogLevel; readonly file?: string }): Log {
   const target = destination(
-    options.file === undefined ? { fd: 2, sync: true } : { dest: options.file, sync: true, mkdir: true, mode: 0o600 },
+    options.file === undefined
+      ? { fd: 2, sync: true }
+      : { dest: options.file, sync: true, mkdir: true, mode: 0o600 },
   );
   return wrap(pino({ name, level: options.level, base: { name } }, target));
 }
