@@ -209,7 +209,7 @@ export async function showRemoval(scene: Scene, volume: DemoVolume): Promise<voi
   await gone(
     'detached',
     async () => !(await attachments()).some((a) => a.spec.source.persistentVolumeName === volume.name),
-    '',
+    'the VolumeAttachment is gone',
   );
   await gone(
     'PV gone',

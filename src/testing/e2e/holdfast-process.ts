@@ -19,7 +19,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  withinMs = 60_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const end = performance.now() + withinMs;
   for (;;) {
@@ -31,7 +31,7 @@ export async function until<T>(
 }
 
 export function newDataDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'hf-'));
+  return mkdtempSync(join(tmpdir(), 'hf-e2e-'));
 }
 
 /** Removes it; everything below must be unmounted. */
@@ -48,18 +48,25 @@ export interface RunningHoldfast {
   /** performance.now() at the start of the process. */
   readonly startedAt: number;
   readonly child: ChildProcess;
-  /** Sends SIGTERM and waits for the end. */
-  stop(): Promise<void>;
+  /** What it has printed on standard error. */
+  readonly errors: () => string;
+  /** Sends SIGTERM (or another signal) and waits for the end; the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /** Starts `holdfast up` and waits until its API is ready. */
-export async function startHoldfast(dataDir: string, args: readonly string[] = []): Promise<RunningHoldfast> {
+export async function startHoldfast(
+  dataDir: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningHoldfast> {
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
     ['dist/holdfast.mjs', 'up', '--data-dir', dataDir, '--port', '0', ...args],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...environment },
     },
   );
   let errors = '';
@@ -92,10 +99,12 @@ export async function startHoldfast(dataDir: string, args: readonly string[] = [
     readyMs,
     startedAt,
     child,
-    async stop() {
-      child.kill('SIGTERM');
+    errors: () => errors,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
       await exited;
       await server[Symbol.asyncDispose]();
+      return child.exitCode;
     },
   };
 }
