@@ -45,10 +45,31 @@ function allows(rule: readonly string[], target: string): boolean {
   return rule.includes('*') || rule.includes(top) || rule.includes(target);
 }
 
+// What the page writes in words instead of a list.
+const IN_WORDS: Readonly<Record<string, string>> = {
+  compose: 'all but cli, main, testing',
+  main: 'all',
+  testing: 'all; only tests import it',
+};
+
+/** ARCHITECTURE.md shows the same table as architecture.json. */
+function checkPage(table: Architecture['folders']): readonly string[] {
+  const page = readFileSync('ARCHITECTURE.md', 'utf8');
+  return Object.entries(table).flatMap(([folder, rule]) => {
+    const shown = new RegExp(`^\\| \`${folder.replace('*', '\\*')}\` \\|[^|]*\\| ([^|]*) \\|$`, 'm').exec(
+      page,
+    )?.[1];
+    const wanted = IN_WORDS[folder] ?? (rule.length === 0 ? 'nothing' : rule.join(', '));
+    return shown === wanted
+      ? []
+      : [`ARCHITECTURE.md: the row of "${folder}" says "${shown ?? ''}", architecture.json "${wanted}"`];
+  });
+}
+
 /** Every violation, one sentence each. */
 export function checkImports(): readonly string[] {
   const table = (JSON.parse(readFileSync('architecture.json', 'utf8')) as Architecture).folders;
-  const problems: string[] = [];
+  const problems: string[] = [...checkPage(table)];
   const used = new Map<string, Set<string>>();
   const groups = new Set<string>();
   for (const source of readSources()) {
