@@ -1,6 +1,7 @@
 // npm run generate: writes every generated module; with --check it only compares and exits 1 on a difference.
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type CustomResource, generateCustomResources } from './custom-resources.ts';
 import { generateKubernetes, type TypeTable } from './kubernetes.ts';
 import { generateProtobuf, type Node } from './protobuf.ts';
 
@@ -9,6 +10,9 @@ const files = new Map<string, string>();
 for (const [name, text] of generateKubernetes(
   read<Record<string, TypeTable>>('schema/kubernetes-1.36.json'),
 )) {
+  files.set(`src/api/generated/${name}`, text);
+}
+for (const [name, text] of generateCustomResources(read<CustomResource[]>('schema/snapshot-crds.json'))) {
   files.set(`src/api/generated/${name}`, text);
 }
 const protobufs = [

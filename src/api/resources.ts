@@ -1,6 +1,9 @@
 // The resource types that Holdfast serves and its loops use, typed by their object.
 import type * as coordination from './generated/coordination-v1.ts';
 import type * as core from './generated/core-v1.ts';
+import type * as groupsnapshot from './generated/groupsnapshot-v1.ts';
+import type * as scheduling from './generated/scheduling-v1.ts';
+import type * as snapshot from './generated/snapshot-v1.ts';
 import type * as storage from './generated/storage-v1.ts';
 import type { ApiObject, ResourceType } from './object.ts';
 
@@ -48,3 +51,61 @@ export const volumeAttachments = resource<storage.VolumeAttachment>(
 );
 export const csiDrivers = resource<storage.CSIDriver>(STORAGE, 'csidrivers', 'CSIDriver', false);
 export const csiNodes = resource<storage.CSINode>(STORAGE, 'csinodes', 'CSINode', false);
+export const csiStorageCapacities = resource<storage.CSIStorageCapacity>(
+  STORAGE,
+  'csistoragecapacities',
+  'CSIStorageCapacity',
+  true,
+);
+export const volumeAttributesClasses = resource<storage.VolumeAttributesClass>(
+  STORAGE,
+  'volumeattributesclasses',
+  'VolumeAttributesClass',
+  false,
+);
+export const resourceQuotas = resource<core.ResourceQuota>('', 'resourcequotas', 'ResourceQuota', true);
+export const limitRanges = resource<core.LimitRange>('', 'limitranges', 'LimitRange', true);
+export const priorityClasses = resource<scheduling.PriorityClass>(
+  'scheduling.k8s.io',
+  'priorityclasses',
+  'PriorityClass',
+  false,
+);
+const SNAPSHOT = 'snapshot.storage.k8s.io';
+export const volumeSnapshots = resource<snapshot.VolumeSnapshot>(
+  SNAPSHOT,
+  'volumesnapshots',
+  'VolumeSnapshot',
+  true,
+);
+export const volumeSnapshotContents = resource<snapshot.VolumeSnapshotContent>(
+  SNAPSHOT,
+  'volumesnapshotcontents',
+  'VolumeSnapshotContent',
+  false,
+);
+export const volumeSnapshotClasses = resource<snapshot.VolumeSnapshotClass>(
+  SNAPSHOT,
+  'volumesnapshotclasses',
+  'VolumeSnapshotClass',
+  false,
+);
+const GROUP_SNAPSHOT = 'groupsnapshot.storage.k8s.io';
+export const volumeGroupSnapshots = resource<groupsnapshot.VolumeGroupSnapshot>(
+  GROUP_SNAPSHOT,
+  'volumegroupsnapshots',
+  'VolumeGroupSnapshot',
+  true,
+);
+export const volumeGroupSnapshotContents = resource<groupsnapshot.VolumeGroupSnapshotContent>(
+  GROUP_SNAPSHOT,
+  'volumegroupsnapshotcontents',
+  'VolumeGroupSnapshotContent',
+  false,
+);
+export const volumeGroupSnapshotClasses = resource<groupsnapshot.VolumeGroupSnapshotClass>(
+  GROUP_SNAPSHOT,
+  'volumegroupsnapshotclasses',
+  'VolumeGroupSnapshotClass',
+  false,
+);
