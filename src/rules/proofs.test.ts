@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import { nodes, persistentVolumeClaims, persistentVolumes, pods, volumeAttachments } from '#api/resources.ts';
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '#api/resources.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { attachmentName } from './attachment-name.ts';
 import { proveDetachable, proveOrphanDeletable, proveVolumeDeletable } from './proofs.ts';
@@ -117,6 +124,20 @@ test('RUL111: an orphan may be deleted only without claim and object', async () 
   api.drop(persistentVolumeClaims, claimRef);
   api.seed(persistentVolumes, aVolume());
   expect(await proveOrphanDeletable(api, orphan)).toMatchObject({ kind: 'refused' });
+});
+
+test('RUL111: an intent that gave the backend up stands for the claim, for this handle only', async () => {
+  const api = scriptedApi();
+  const intent = { namespace: 'holdfast-system', name: 'pvc-1' };
+  const orphan = { ...csi, claim: claimRef, intent };
+  api.seed(persistentVolumeClaims, aClaim('uid-data'));
+  const stored = (data: Record<string, string>) => api.seed(configMaps, { metadata: intent, data });
+  stored({ phase: 'creating', handle: 'h' });
+  expect(await proveOrphanDeletable(api, orphan)).toMatchObject({ kind: 'refused' });
+  stored({ phase: 'deleting', handle: 'other' });
+  expect(await proveOrphanDeletable(api, orphan)).toMatchObject({ kind: 'refused' });
+  stored({ phase: 'deleting', handle: 'h' });
+  expect(await proveOrphanDeletable(api, orphan)).toMatchObject({ kind: 'proven' });
 });
 
 const attached: readonly {

@@ -4,7 +4,14 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import { keyOf, type ApiObject, type ResourceType, type Stored } from '#api/object.ts';
-import { nodes, persistentVolumeClaims, persistentVolumes, pods, volumeAttachments } from '#api/resources.ts';
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '#api/resources.ts';
 import { attachmentName, parseUniqueVolumeName, type CsiVolumeName } from './attachment-name.ts';
 import { isTerminal, podLabel } from './pod-state.ts';
 import { claimsOfPod } from './pod-volumes.ts';
@@ -143,15 +150,22 @@ export async function proveVolumeDeletable(
 /** A backend volume made for a claim, for which no PersistentVolume was ever stored. */
 export interface OrphanVolume extends CsiVolumeName {
   readonly claim: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** The ConfigMap of the control plane in which the provisioner records that it gave this backend up. */
+  readonly intent?: { readonly namespace: string; readonly name: string };
 }
 
-/** Proves that a backend without an object may be deleted (RUL111): its claim is gone or bound elsewhere. */
+/**
+ * Proves that a backend without an object may be deleted (RUL111): its claim is gone or bound elsewhere, or its intent
+ * says that it was given up, after which nobody makes an object for it (I-15).
+ */
 export async function proveOrphanDeletable(
   live: LiveReads,
   orphan: OrphanVolume,
   signal?: AbortSignal,
 ): Promise<ProofResult<DeleteProof>> {
-  const unclaimed = await proveUnclaimed(live, orphan.claim, undefined, signal);
+  const givenUp = await proveGivenUp(live, orphan, signal);
+  const unclaimed =
+    givenUp.kind === 'proven' ? givenUp : await proveUnclaimed(live, orphan.claim, undefined, signal);
   if (unclaimed.kind === 'refused') return unclaimed;
   const unused = await proveUnused(live, orphan, undefined, signal);
   if (unused.kind === 'refused') return unused;
@@ -231,6 +245,14 @@ function whyNotReclaimable({ spec, status }: PersistentVolume): string | undefin
   }
   if (spec.claimRef?.uid === undefined || spec.claimRef.uid === '') return 'has no spec.claimRef.uid';
   return undefined;
+}
+
+async function proveGivenUp(live: LiveReads, orphan: OrphanVolume, signal?: AbortSignal): Promise<Facts> {
+  if (orphan.intent === undefined) return refused('no intent is named');
+  const intent = await live.find(configMaps, orphan.intent, signal);
+  if (intent === undefined) return refused(`intent "${orphan.intent.name}" is gone`);
+  const isThis = intent.data?.['phase'] === 'deleting' && intent.data['handle'] === orphan.volumeHandle;
+  return isThis ? facts(seen('configmaps', intent, 'given up')) : refused('the intent does not give it up');
 }
 
 async function proveUnclaimed(

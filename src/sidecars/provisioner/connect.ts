@@ -12,6 +12,7 @@ import {
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import type { Driver } from '#csi/driver.ts';
+import { sharedLists } from '#rules/proofs-live-lists.ts';
 import { reconcileReclaim } from './delete-volume.ts';
 import { BY_HANDLE, BY_UID, handleKey, type ProvisionerDeps } from './deps.ts';
 import { INTENT_NAMESPACE, volumeNameOf } from './intent.ts';
@@ -30,6 +31,7 @@ export function provisionerLoop(
     ...deps,
     driver: options.driver,
     callTimeoutMs: options.callTimeoutMs ?? 15_000,
+    live: sharedLists(deps.api),
     freshIntents: new Set(),
     answeredIntents: new Set(),
     caches: {

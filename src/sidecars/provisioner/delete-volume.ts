@@ -5,12 +5,13 @@ import type { Stored } from '#api/object.ts';
 import { persistentVolumes } from '#api/resources.ts';
 import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
+import type { DeleteProof, ProofPreconditions } from '#rules/proofs.ts';
 import { EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
 import type { SecretReference } from './class-parameters.ts';
 import { readSecrets } from './create-volume.ts';
 import { decideReclaim } from './decide.ts';
 import type { ProvisionerDeps } from './deps.ts';
-import { type DeleteProof, proveVolumeDelete } from './prove-delete.ts';
+import { proveReleased } from './prove-delete.ts';
 import { reclaimView } from './view.ts';
 
 const SETTLED: Outcome = { kind: 'settled' };
@@ -29,7 +30,7 @@ export async function deleteOnDriver(
     if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error;
   }
   await deps.driver.connection.controller.deleteVolume(
-    { volumeId: proof.handle, secrets },
+    { volumeId: proof.volumeHandle, secrets },
     { timeoutMs: deps.callTimeoutMs, signal },
   );
 }
@@ -72,11 +73,11 @@ async function setFinalizer(
 }
 
 async function deleteReleased(deps: ProvisionerDeps, name: string, signal: AbortSignal): Promise<Outcome> {
-  const result = await proveVolumeDelete(deps, name, signal);
+  const result = await proveReleased(deps, name, signal);
   if (result.kind === 'gone') return SETTLED;
   if (result.kind === 'in-the-way') return { kind: 'blocked', because: result.because, retryAfterMs: 5_000 };
   const { proof, subject } = result;
-  deps.log.info('deleting a released volume', { volume: name, evidence: proof.evidence });
+  deps.log.info('deleting a released volume', { volume: name, proof: proof.describe() });
   try {
     await deleteOnDriver(deps, proof, deletionSecret(subject), signal);
   } catch (error) {
@@ -89,7 +90,8 @@ async function deleteReleased(deps: ProvisionerDeps, name: string, signal: Abort
     });
     return { kind: 'failed', error };
   }
-  return removeObject(deps, subject, proof, signal);
+  const { uid, resourceVersion } = subject.metadata;
+  return removeObject(deps, subject, { uid, resourceVersion }, signal);
 }
 
 function deletionSecret(volume: Stored<PersistentVolume>): SecretReference | undefined {
@@ -106,21 +108,16 @@ function deletionSecret(volume: Stored<PersistentVolume>): SecretReference | und
 async function removeObject(
   deps: ProvisionerDeps,
   volume: Stored<PersistentVolume>,
-  proof: DeleteProof,
+  preconditions: ProofPreconditions,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const finalizers = volume.metadata.finalizers ?? [];
   if (volume.metadata.deletionTimestamp === undefined) {
-    await deps.api.delete(
-      persistentVolumes,
-      { name: volume.metadata.name },
-      { preconditions: { uid: proof.uid, resourceVersion: proof.resourceVersion } },
-      signal,
-    );
+    await deps.api.delete(persistentVolumes, { name: volume.metadata.name }, { preconditions }, signal);
   }
   if (!finalizers.includes(EXTERNAL_PROVISIONER_FINALIZER)) return SETTLED;
   const current = await deps.api.find(persistentVolumes, { name: volume.metadata.name }, signal);
-  if (current === undefined || current.metadata.uid !== proof.uid) return SETTLED;
+  if (current === undefined || current.metadata.uid !== preconditions.uid) return SETTLED;
   const rest = (current.metadata.finalizers ?? []).filter((f) => f !== EXTERNAL_PROVISIONER_FINALIZER);
   await deps.api.update(
     persistentVolumes,

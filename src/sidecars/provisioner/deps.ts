@@ -4,6 +4,7 @@ import type { CSINode, StorageClass } from '#api/generated/storage-v1.ts';
 import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Driver } from '#csi/driver.ts';
+import type { LiveReads } from '#rules/proofs.ts';
 
 export interface ProvisionerCaches {
   readonly claims: Informer<PersistentVolumeClaim>;
@@ -17,6 +18,8 @@ export interface ProvisionerCaches {
 export interface ProvisionerDeps extends LoopDeps {
   readonly driver: Driver;
   readonly caches: ProvisionerCaches;
+  /** What proofs read: `api`, with lists shared by proofs made at the same time. */
+  readonly live: LiveReads;
   /** One call's deadline; after it the outcome is unknown. */
   readonly callTimeoutMs: number;
   /**

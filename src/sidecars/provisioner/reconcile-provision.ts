@@ -15,7 +15,7 @@ import { deleteOnDriver } from './delete-volume.ts';
 import { decodeIntent, encodeIntent, type Intent, INTENT_NAMESPACE } from './intent.ts';
 import { makeIntent } from './make-intent.ts';
 import { persistentVolumeOf } from './persistent-volume.ts';
-import { type DeleteProof, type ProofResult, proveAbandon } from './prove-delete.ts';
+import { type Deletable, proveAbandoned, whyStillWanted } from './prove-delete.ts';
 import { type ClaimFacts, claimFacts, type ProvisionView, volumeFacts } from './view.ts';
 
 const SETTLED: Outcome = { kind: 'settled' };
@@ -154,10 +154,8 @@ async function deleteWrong(
 ): Promise<Outcome> {
   warn(deps, claim, `${result.because}; it is deleted again`);
   if (result.volume.volumeId === '') return { kind: 'failed', error: new Error(result.because) };
-  const proven = await proveAbandon(deps, { ...intent, phase: 'deleting' }, result.volume.volumeId, signal);
-  if (proven.kind !== 'proven') return endAbandon(deps, intent, proven, signal);
-  await deleteAbandoned(deps, intent, proven.proof, signal);
-  return { kind: 'failed', error: new Error(result.because) };
+  const outcome = await giveUp(deps, intent, result.volume.volumeId, signal);
+  return outcome.kind === 'settled' ? { kind: 'failed', error: new Error(result.because) } : outcome;
 }
 
 async function storeVolume(
@@ -217,17 +215,14 @@ async function reschedule(
 /** PRV11: replay the call until it answers, then delete what it made, then the intent. */
 async function abandon(deps: ProvisionerDeps, intent: Intent, signal: AbortSignal): Promise<Outcome> {
   // The cached intent may be one that is already gone: calling for it would create its name again (I-15).
-  const before = await proveAbandon(deps, intent, intent.handle, signal);
-  if (before.kind !== 'proven') return endAbandon(deps, intent, before, signal);
-  if (intent.phase === 'deleting') return deleteAbandoned(deps, intent, before.proof, signal);
+  const wanted = await whyStillWanted(deps, intent, signal);
+  if (wanted !== undefined) return endAbandon(deps, intent, wanted, signal);
+  if (intent.phase === 'deleting') return giveUp(deps, intent, intent.handle, signal);
   const result = await createVolume(deps, intent, signal);
   switch (result.kind) {
     case 'created':
-    case 'wrong': {
-      const after = await proveAbandon(deps, intent, result.volume.volumeId, signal);
-      if (after.kind !== 'proven') return endAbandon(deps, intent, after, signal);
-      return deleteAbandoned(deps, intent, after.proof, signal);
-    }
+    case 'wrong':
+      return giveUp(deps, intent, result.volume.volumeId, signal);
     case 'refused':
     case 'no-room':
       return removeIntent(deps, intent.name, signal);
@@ -239,7 +234,7 @@ async function abandon(deps: ProvisionerDeps, intent: Intent, signal: AbortSigna
 async function endAbandon(
   deps: ProvisionerDeps,
   intent: Intent,
-  result: Exclude<ProofResult<undefined>, { readonly kind: 'proven' }>,
+  result: Exclude<Deletable<undefined>, { readonly kind: 'proven' }>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   if (result.kind === 'gone') return SETTLED;
@@ -248,27 +243,32 @@ async function endAbandon(
   return { kind: 'blocked', because: result.because, retryAfterMs: 5_000 };
 }
 
-async function deleteAbandoned(
+/** Records that no object will be made for `handle`, proves that none exists, deletes it, then the intent goes. */
+async function giveUp(
   deps: ProvisionerDeps,
   intent: Intent,
-  proof: DeleteProof,
+  handle: string,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (intent.phase !== 'deleting') {
-    const current = await deps.api.get(
-      configMaps,
-      { namespace: INTENT_NAMESPACE, name: intent.name },
-      signal,
-    );
-    const deleting = encodeIntent({ ...intent, phase: 'deleting', handle: proof.handle });
-    await deps.api.update(configMaps, { ...current, data: deleting.data }, signal);
-  }
-  deps.log.info('deleting the volume of a claim that has gone', {
-    intent: intent.name,
-    evidence: proof.evidence,
-  });
+  if (intent.phase !== 'deleting') await recordGivenUp(deps, intent, handle, signal);
+  const proven = await proveAbandoned(deps, intent, handle, signal);
+  if (proven.kind !== 'proven') return endAbandon(deps, intent, proven, signal);
+  const { proof } = proven;
+  deps.log.info('deleting a volume that was given up', { intent: intent.name, proof: proof.describe() });
   await deleteOnDriver(deps, proof, intent.plan.secrets.provisioner, signal);
   return removeIntent(deps, intent.name, signal);
+}
+
+async function recordGivenUp(
+  deps: ProvisionerDeps,
+  intent: Intent,
+  handle: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = { namespace: INTENT_NAMESPACE, name: intent.name };
+  const current = await deps.api.get(configMaps, name, signal);
+  const deleting = encodeIntent({ ...intent, phase: 'deleting', handle });
+  await deps.api.update(configMaps, { ...current, data: deleting.data }, signal);
 }
 
 async function removeIntent(deps: ProvisionerDeps, name: string, signal: AbortSignal): Promise<Outcome> {

@@ -51,6 +51,7 @@ function world(replies: { create?: Reply; delete?: Reply } = {}) {
     api,
     informers,
     events: { record: (_about, event) => told.push(event.reason) },
+    live: api,
     callTimeoutMs: 1_000,
     freshIntents: new Set(),
     answeredIntents: new Set(),
@@ -186,6 +187,18 @@ describe('deleting', () => {
     expect(w.api.peek(persistentVolumes, { name: 'pv' })).toBeUndefined();
   });
 
+  test('PRV20: a volume whose claim is bound to another one lost its race and goes', async () => {
+    const w = world();
+    w.api.seed(persistentVolumes, releasedVolume());
+    w.api.seed(persistentVolumeClaims, {
+      metadata: { ...CLAIM, uid: 'u9', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+      spec: { volumeName: 'other' },
+    });
+    await reclaim(w);
+    expect(w.calls).toEqual(['delete']);
+    expect(w.api.peek(persistentVolumes, { name: 'pv' })).toBeUndefined();
+  });
+
   test('PRV20: a policy that became Retain behind the cache is honoured', async () => {
     const w = world();
     w.api.seed(persistentVolumes, releasedVolume());
@@ -211,6 +224,14 @@ describe('deleting', () => {
         w.api.seed(volumeAttachments, {
           metadata: { name: 'va' },
           spec: { attacher: DRIVER, nodeName: 'n', source: { persistentVolumeName: 'pv' } },
+        }),
+    ],
+    [
+      'a node uses it',
+      (w: ReturnType<typeof world>) =>
+        w.api.seed(nodes, {
+          metadata: { name: 'n' },
+          status: { volumesInUse: [`kubernetes.io/csi/${DRIVER}^vol-9`] },
         }),
     ],
     [
