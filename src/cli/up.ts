@@ -31,6 +31,8 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
     await effects.files.makeDirectory(directory);
   using lock = await effects.files.lock(layout.lock);
   if (lock === undefined) throw await inUse(effects, layout.lock, dataDir);
+  // One that was killed may have left it.
+  await effects.files.remove(`${layout.runDir}/ready`);
   // The agent must not take the address of an earlier start: it waits until this one is written.
   await effects.files.remove(layout.nodeKubeconfig);
   const stop = new AbortController();

@@ -1,7 +1,7 @@
 // One `holdfast up` on a throw-away data directory, as the benchmarks and end-to-end tests start it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '#base/real/clock.ts';
@@ -60,6 +60,9 @@ export async function startHoldfast(
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<RunningHoldfast> {
+  const runDir = `/run/holdfast/${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
+  // One that was killed left its own.
+  rmSync(`${runDir}/ready`, { force: true });
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
@@ -72,7 +75,6 @@ export async function startHoldfast(
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const runDir = `/run/holdfast/${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
   await until('the API server', () => {
     if (child.exitCode !== null) throw new Error(`holdfast up ended with ${child.exitCode}: ${errors}`);
     return existsSync(`${runDir}/ready`) ? true : undefined;

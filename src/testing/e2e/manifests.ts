@@ -47,7 +47,7 @@ spec:
 `;
 }
 
-/** A pod without volumes that runs \`script\`. */
+/** A pod without volumes that runs `script`. */
 export function shell(name: string, script: string): string {
   return `
 apiVersion: v1
