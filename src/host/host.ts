@@ -162,6 +162,11 @@ export interface ImageFiles {
   proveBlank(path: string, sizeBytes: number): Promise<BlankCheck>;
   /** Makes every byte read as zero again, the size unchanged. */
   wipe(path: string, proof: WipeProof): Promise<void>;
+  /**
+   * Makes `to`, which must not exist, equal to `from`: by reflink where the file system has it (`isShared`), else extent
+   * by extent, holes left out. 0600, synced with its folder. Aborted or killed, it leaves a part that is no image yet.
+   */
+  copy(from: string, to: string, signal: AbortSignal): Promise<{ readonly isShared: boolean }>;
 }
 
 export type FormatOutcome =
@@ -207,6 +212,15 @@ export interface Filesystems {
   }): Promise<FormatOutcome>;
   /** statfs(2) of the file system at `path`. */
   usage(path: string): Promise<Usage>;
+  /**
+   * Runs `step` while the mounted file system is frozen: everything written before is on its device, writers wait, and
+   * it cannot be unmounted meanwhile. Thawed afterwards whatever happens to the step. EBUSY: somebody else froze it.
+   */
+  whileFrozen<T>(mountPoint: string, step: () => Promise<T>): Promise<T>;
+  /** Ends a freeze that a killed process left; false when it was not frozen. */
+  thaw(mountPoint: string): Promise<boolean>;
+  /** A new random UUID for an unmounted copy. An ext4 is checked first where it needs that; xfs is left (`nouuid`). */
+  renewIdentity(device: string, fsType: LocalFilesystem): Promise<FormatOutcome>;
 }
 
 export type PathKind = 'directory' | 'file' | 'block' | 'other';

@@ -65,11 +65,18 @@ function hostInMemory(): Parameters<typeof controllerHandlers>[0]['host'] {
       remove: async (path) => void images.delete(path),
       proveBlank: () => Promise.reject(new Error('the controller formats nothing')),
       wipe: () => Promise.reject(new Error('the controller wipes nothing')),
+      copy: async (from, to) => {
+        images.set(to, images.get(from) ?? 0);
+        return { isShared: false };
+      },
     },
     filesystems: {
       format: () => Promise.reject(new Error('the controller formats nothing')),
       probe: () => Promise.reject(new Error('the controller reads no volume')),
       grow: () => Promise.reject(new Error('the controller grows no file system')),
+      renewIdentity: () => Promise.reject(new Error('the controller changes no file system')),
+      whileFrozen: (_mountPoint, step) => step(),
+      thaw: async () => false,
       usage: async () => ({
         totalBytes: BigInt(100 * GIB),
         availableBytes: BigInt(100 * GIB),

@@ -12,6 +12,7 @@ import type {
   ProbedFilesystem,
 } from '../host.ts';
 import { realCommands } from './commands.ts';
+import { thaw, whileFrozen } from './freeze.ts';
 import { realLoops } from './loops.ts';
 
 // A new image of any size is formatted in well under a second; a machine in trouble gets the rest.
@@ -58,6 +59,12 @@ const CHECK: Program = {
   args: ({ device }) => ['-f', '-p', '--', device],
 };
 
+const NEW_UUID: Program = {
+  program: 'tune2fs',
+  debianPackage: 'e2fsprogs',
+  args: ({ device }) => ['-U', 'random', '--', device],
+};
+
 const PROBE_BYTES = 4096;
 
 async function probe(device: string): Promise<ProbedFilesystem | undefined> {
@@ -102,6 +109,15 @@ async function grow({
   };
 }
 
+/** xfs wants a clean log for it, which a frozen one never has: its mounts take `nouuid` instead. */
+async function renewIdentity(device: string, fsType: LocalFilesystem): Promise<FormatOutcome> {
+  if (fsType === 'xfs') return { kind: 'done' };
+  const request = { device, mountPoint: '' };
+  // The check replays the journal; without it tune2fs refuses where checksums hang on the UUID.
+  const checked = await run(CHECK, request, [0, 1]);
+  return checked.kind === 'done' ? run(NEW_UUID, request) : checked;
+}
+
 async function run(
   program: Program,
   request: { readonly device: string; readonly mountPoint: string },
@@ -142,6 +158,9 @@ export function realFilesystems(loops: LoopDevices = realLoops): Filesystems {
     },
     probe,
     grow,
+    whileFrozen,
+    thaw,
+    renewIdentity,
     async usage(path) {
       const found = await statfs(path, { bigint: true }).catch((error: unknown) => {
         throw new Error(`Cannot read the usage of ${JSON.stringify(path)}: ${messageOf(error)}`, {

@@ -4,6 +4,7 @@ import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '#base/errors.ts';
 import { type BlankCheck, type FormatProof, HostError, type ImageFile, type ImageFiles } from '../host.ts';
+import { copyImage } from './copy-image.ts';
 import { nextExtent } from './syscalls.ts';
 
 const READ_BYTES = 1024 * 1024;
@@ -116,6 +117,11 @@ export const realImages: ImageFiles = {
   create,
   remove,
   proveBlank,
+  async copy(from, to, signal) {
+    const copied = await copyImage(from, to, signal);
+    await syncFolder(to);
+    return copied;
+  },
   async wipe(path, proof) {
     if (proof.image !== path)
       throw imageError('EINVAL', path, `the proof is about ${JSON.stringify(proof.image)}`);

@@ -111,6 +111,18 @@ export function ioctlValue(fd: number, path: string, request: number, value: num
   return result;
 }
 
+/** ioctl(2) with a number, on a worker thread: freezing a file system writes it out first. */
+export function ioctlWorker(fd: number, path: string, request: number, value: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ioctlNumber.async(fd, request, value, (error: Error | null, result: number) => {
+      const errno = koffi.errno();
+      if (error !== null) reject(error);
+      else if (result >= 0) resolve();
+      else reject(failed('ioctl', path, errno));
+    });
+  });
+}
+
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 

@@ -1,0 +1,107 @@
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
+import type { LoopDevice } from '../host.ts';
+import { realHost } from './host.ts';
+
+const MIB = 1024 * 1024;
+const host = realHost();
+const signal = new AbortController().signal;
+let scratch: Scratch;
+beforeEach(async () => {
+  scratch = await scratchFolder();
+});
+afterEach(() => dismantle(scratch));
+watchLeaks({ within: SCRATCH_MARKER });
+
+async function sparseImage(name: string): Promise<string> {
+  const path = join(scratch.path, name);
+  await host.images.create(path, 64 * MIB);
+  await using file = await open(path, 'r+');
+  await file.write(Buffer.from('near the end'), 0, 12, 60 * MIB + 5);
+  await file.sync();
+  return path;
+}
+
+it('HST40: a copy has the size, the bytes and the holes of its image', async () => {
+  const image = await sparseImage('a.img');
+  const copy = join(scratch.path, 'b.img');
+  await host.images.copy(image, copy, signal);
+  const found = await host.images.stat(copy);
+  expect(found?.sizeBytes).toBe(64 * MIB);
+  expect(found?.allocatedBytes).toBeLessThan(MIB);
+  expect((await readFile(copy)).equals(await readFile(image))).toBe(true);
+  expect((await stat(copy)).mode & 0o777).toBe(0o600);
+});
+
+it('HST40: a copy never replaces a file, and an aborted one says so', async () => {
+  const image = await sparseImage('a.img');
+  await writeFile(join(scratch.path, 'there.img'), 'precious');
+  await expect(host.images.copy(image, join(scratch.path, 'there.img'), signal)).rejects.toMatchObject({
+    code: 'EEXIST',
+  });
+  expect(await readFile(join(scratch.path, 'there.img'), 'utf8')).toBe('precious');
+  const aborted = host.images.copy(image, join(scratch.path, 'c.img'), AbortSignal.abort());
+  await expect(aborted).rejects.toMatchObject({ code: 'TIMEOUT' });
+});
+
+async function mountedExt4(): Promise<{ image: string; loop: LoopDevice; mountPoint: string }> {
+  const image = join(scratch.path, 'fs.img');
+  await host.images.create(image, 32 * MIB);
+  const blank = await host.images.proveBlank(image, 32 * MIB);
+  if (blank.kind !== 'blank') throw new Error('not blank');
+  const loop = await host.loops.attach(image, { readOnly: false });
+  await host.filesystems.format({ device: loop.device, fsType: 'ext4', proof: blank.proof });
+  const mountPoint = join(scratch.path, 'mnt');
+  await mkdir(mountPoint);
+  await host.mounts.mount({
+    source: loop.device,
+    target: mountPoint,
+    fsType: 'ext4',
+    flags: ['nosuid', 'nodev'],
+  });
+  return { image, loop, mountPoint };
+}
+
+it('HST41 HST43: a copy made while frozen mounts on its own, with all that was written and a UUID of its own', async () => {
+  const { image, loop, mountPoint } = await mountedExt4();
+  await writeFile(join(mountPoint, 'file'), 'before');
+  const copy = join(scratch.path, 'copy.img');
+  let late: Promise<void> | undefined;
+  await host.filesystems.whileFrozen(mountPoint, async () => {
+    late = writeFile(join(mountPoint, 'late'), 'after');
+    await expect(host.mounts.unmount(mountPoint)).rejects.toMatchObject({ code: 'EBUSY' });
+    await host.images.copy(image, copy, signal);
+  });
+  await late;
+  await host.mounts.unmount(mountPoint);
+  await host.loops.detach(loop);
+  const second = await host.loops.attach(copy, { readOnly: false });
+  expect(await host.filesystems.renewIdentity(second.device, 'ext4')).toEqual({ kind: 'done' });
+  const superblocks = await Promise.all(
+    [image, copy].map(async (path) => (await readFile(path)).subarray(1128, 1144)),
+  );
+  expect(superblocks[0]?.equals(superblocks[1] ?? Buffer.alloc(0))).toBe(false);
+  await host.mounts.mount({
+    source: second.device,
+    target: mountPoint,
+    fsType: 'ext4',
+    flags: ['nosuid', 'nodev'],
+  });
+  expect(await readFile(join(mountPoint, 'file'), 'utf8')).toBe('before');
+  await expect(readFile(join(mountPoint, 'late'))).rejects.toMatchObject({ code: 'ENOENT' });
+  await host.mounts.unmount(mountPoint);
+  await host.loops.detach(second);
+});
+
+it('HST41 HST42: a failed step thaws, and thawing again changes nothing', async () => {
+  const { loop, mountPoint } = await mountedExt4();
+  const failing = host.filesystems.whileFrozen(mountPoint, () => Promise.reject(new Error('step')));
+  await expect(failing).rejects.toThrow('step');
+  await writeFile(join(mountPoint, 'file'), 'writable');
+  expect(await host.filesystems.thaw(mountPoint)).toBe(false);
+  await host.mounts.unmount(mountPoint);
+  await host.loops.detach(loop);
+});
