@@ -1,5 +1,10 @@
 // A CSI driver as its callers see it: one typed call per RPC, unknown answers named as such.
-import type { ControllerMethods, IdentityMethods, NodeMethods } from './generated/csi.ts';
+import type {
+  ControllerMethods,
+  GroupControllerMethods,
+  IdentityMethods,
+  NodeMethods,
+} from './generated/csi.ts';
 
 /** Request with every field optional: absent fields travel as their zero value. */
 export type Sparse<T> = T extends string | number | boolean | Uint8Array | null
@@ -29,11 +34,13 @@ export type Handlers<Methods> = {
 
 export type CsiIdentity = Caller<IdentityMethods>;
 export type CsiController = Caller<ControllerMethods>;
+export type CsiGroupController = Caller<GroupControllerMethods>;
 export type CsiNode = Caller<NodeMethods>;
 
 /** One connection to a driver's socket. */
 export interface CsiConnection extends AsyncDisposable {
   readonly identity: CsiIdentity;
   readonly controller: CsiController;
+  readonly groupController: CsiGroupController;
   readonly node: CsiNode;
 }

@@ -2,11 +2,18 @@
 // CsiError; a reply that breaks the field limits of the specification is refused before anyone stores it (CSI3).
 import { messageOf } from '#base/errors.ts';
 import { type GrpcCode, GrpcError, type GrpcMessage, type GrpcTransport } from '#transport/grpc.ts';
-import type { CallOptions, CsiConnection, CsiController, CsiIdentity, CsiNode } from './client.ts';
+import type {
+  CallOptions,
+  CsiConnection,
+  CsiController,
+  CsiGroupController,
+  CsiIdentity,
+  CsiNode,
+} from './client.ts';
 import { CsiError } from './csi-error.ts';
 import { DESCRIPTOR_JSON } from './generated/csi.ts';
 import { checkReply } from './reply-limits.ts';
-import { CONTROLLER_METHODS, IDENTITY_METHODS, NODE_METHODS } from './services.ts';
+import { CONTROLLER_METHODS, GROUP_CONTROLLER_METHODS, IDENTITY_METHODS, NODE_METHODS } from './services.ts';
 
 type Call = (request: GrpcMessage, options: CallOptions) => Promise<GrpcMessage>;
 
@@ -20,11 +27,15 @@ export function connectDriver(grpc: GrpcTransport, endpoint: string): CsiConnect
         (request, options) => call(() => connection.unary({ service, method }, request, options), method),
       ]),
     );
-  // The three records have exactly the methods of the generated interfaces: services.ts checks that at compile time,
+  // The four records have exactly the methods of the generated interfaces: services.ts checks that at compile time,
   // and the descriptor that encodes and decodes is generated from the same table as the types.
   return {
     identity: calls('csi.v1.Identity', IDENTITY_METHODS) as unknown as CsiIdentity,
     controller: calls('csi.v1.Controller', CONTROLLER_METHODS) as unknown as CsiController,
+    groupController: calls(
+      'csi.v1.GroupController',
+      GROUP_CONTROLLER_METHODS,
+    ) as unknown as CsiGroupController,
     node: calls('csi.v1.Node', NODE_METHODS) as unknown as CsiNode,
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };

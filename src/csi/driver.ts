@@ -13,6 +13,8 @@ export interface Driver {
   readonly pluginCapabilities: ReadonlySet<string>;
   /** Controller RPC types: `CREATE_DELETE_VOLUME`, `PUBLISH_UNPUBLISH_VOLUME`, … */
   readonly controllerCapabilities: ReadonlySet<string>;
+  /** Group controller RPC types: `CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT`; absent: none. */
+  readonly groupCapabilities?: ReadonlySet<string>;
 }
 
 const CALL_MS = 15_000;
@@ -55,5 +57,11 @@ async function describe(
   const controllerCapabilities = new Set(
     controller.capabilities.flatMap((c) => (c.rpc === undefined ? [] : [String(c.rpc?.type)])),
   );
-  return { name: info.name, connection, pluginCapabilities, controllerCapabilities };
+  const group = pluginCapabilities.has('GROUP_CONTROLLER_SERVICE')
+    ? await connection.groupController.groupControllerGetCapabilities({}, options)
+    : { capabilities: [] };
+  const groupCapabilities = new Set(
+    group.capabilities.flatMap((c) => (c.rpc === undefined ? [] : [String(c.rpc?.type)])),
+  );
+  return { name: info.name, connection, pluginCapabilities, controllerCapabilities, groupCapabilities };
 }

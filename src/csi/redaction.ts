@@ -22,6 +22,9 @@ const LOGGABLE: Readonly<Partial<Record<CsiMethodName, readonly string[]>>> = {
   deleteSnapshot: ['snapshotId'],
   listSnapshots: ['maxEntries', 'sourceVolumeId', 'snapshotId'],
   getSnapshot: ['snapshotId'],
+  createVolumeGroupSnapshot: ['name'],
+  deleteVolumeGroupSnapshot: ['groupSnapshotId'],
+  getVolumeGroupSnapshot: ['groupSnapshotId'],
   nodeStageVolume: [
     ...ID,
     'stagingTargetPath',

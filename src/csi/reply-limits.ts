@@ -114,6 +114,8 @@ function checkMethod(method: string, reply: GrpcMessage): string | undefined {
 const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   getPluginInfo: ['name'],
   createVolume: ['volume', 'volumeId'],
+  createSnapshot: ['snapshot', 'snapshotId'],
+  createVolumeGroupSnapshot: ['groupSnapshot', 'groupSnapshotId'],
   nodeGetInfo: ['nodeId'],
 };
 

@@ -12,6 +12,7 @@ import type { Handlers } from './client.ts';
 import { CsiError } from './csi-error.ts';
 import {
   type ControllerMethods,
+  type GroupControllerMethods,
   DESCRIPTOR_JSON,
   type IdentityMethods,
   type NodeMethods,
@@ -21,6 +22,7 @@ import {
 export interface DriverHandlers {
   readonly identity: Handlers<IdentityMethods>;
   readonly controller?: Partial<Handlers<ControllerMethods>>;
+  readonly groupController?: Handlers<GroupControllerMethods>;
   readonly node?: Partial<Handlers<NodeMethods>>;
 }
 
@@ -30,11 +32,13 @@ type AnyHandler = (request: GrpcMessage, signal: AbortSignal) => Promise<GrpcMes
 export function serveDriver(
   grpc: GrpcTransport,
   endpoint: string,
-  { identity, controller, node }: DriverHandlers,
+  { identity, controller, groupController, node }: DriverHandlers,
 ): Promise<AsyncDisposable> {
   const services: GrpcService[] = [{ name: 'csi.v1.Identity', handlers: handlersOf(identity) }];
   if (controller !== undefined)
     services.push({ name: 'csi.v1.Controller', handlers: handlersOf(controller) });
+  if (groupController !== undefined)
+    services.push({ name: 'csi.v1.GroupController', handlers: handlersOf(groupController) });
   if (node !== undefined) services.push({ name: 'csi.v1.Node', handlers: handlersOf(node) });
   return grpc.serve(endpoint, DESCRIPTOR_JSON, services);
 }

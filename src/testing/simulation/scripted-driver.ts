@@ -112,6 +112,7 @@ export class ScriptedDriver {
       controller: new Proxy(controller, {
         get: (target, name) => Reflect.get(target, name) ?? unimplemented,
       }) as CsiConnection['controller'],
+      groupController: rest as CsiConnection['groupController'],
       node: rest as CsiConnection['node'],
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
