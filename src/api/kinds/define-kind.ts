@@ -3,6 +3,7 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { ColumnDefinition, FieldError, KindDefinition } from '../kind.ts';
 import type { ResourceType } from '../object.ts';
+import { typeNameOf } from '../schema.ts';
 import { editMember, takeMember, withMember } from './edit.ts';
 import { own } from './field.ts';
 
@@ -27,9 +28,8 @@ export type KindParts = Omit<KindDefinition, Optional | 'resource' | 'typeName' 
 export function defineKind(parts: KindParts): KindDefinition {
   const { resource } = parts;
   const hasStatus = parts.subresources?.includes('status') ?? false;
-  const folder = resource.group === '' ? 'core' : (resource.group.split('.')[0] ?? '');
   return {
-    typeName: `${folder === 'storage' || folder === 'coordination' ? folder : 'core'}/v1.${resource.kind}`,
+    typeName: typeNameOf(resource.group, resource.version, resource.kind),
     singular: resource.kind.toLowerCase(),
     shortNames: [],
     categories: [],

@@ -4,17 +4,22 @@ import type { KindDefinition } from '../kind.ts';
 import { configMapKind } from './config-map.ts';
 import { csiDriverKind } from './csi-driver.ts';
 import { csiNodeKind } from './csi-node.ts';
+import { csiStorageCapacityKind } from './csi-storage-capacity.ts';
 import { eventKind } from './event.ts';
 import { leaseKind } from './lease.ts';
+import { limitRangeKind } from './limit-range.ts';
 import { namespaceKind } from './namespace.ts';
 import { nodeKind } from './node.ts';
 import { persistentVolumeClaimKind } from './persistent-volume-claim.ts';
 import { persistentVolumeKind } from './persistent-volume.ts';
 import { podKind } from './pod.ts';
+import { priorityClassKind } from './priority-class.ts';
+import { resourceQuotaKind } from './resource-quota.ts';
 import { secretKind } from './secret.ts';
 import { serviceAccountKind } from './service-account.ts';
 import { storageClassKind } from './storage-class.ts';
 import { volumeAttachmentKind } from './volume-attachment.ts';
+import { volumeAttributesClassKind } from './volume-attributes-class.ts';
 
 export const servedKinds: readonly KindDefinition[] = [
   namespaceKind,
@@ -31,6 +36,11 @@ export const servedKinds: readonly KindDefinition[] = [
   volumeAttachmentKind,
   csiDriverKind,
   csiNodeKind,
+  csiStorageCapacityKind,
+  volumeAttributesClassKind,
+  resourceQuotaKind,
+  limitRangeKind,
+  priorityClassKind,
 ];
 
 /** The definition of the kind named `kind`; there must be one. */

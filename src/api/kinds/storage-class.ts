@@ -8,12 +8,11 @@ import { ageOf } from './age.ts';
 import { cellText, column, defineKind } from './define-kind.ts';
 import { withDefaults } from './edit.ts';
 import { sameValue } from './equal.ts';
-import { type Field, rootOf } from './field.ts';
+import { rootOf } from './field.ts';
+import { checkParameters } from './parameters-check.ts';
 import { Problems } from './problems.ts';
 import { checkTopologyTerm } from './selector-check.ts';
 
-const MAX_PARAMETERS = 512;
-const MAX_PARAMETER_BYTES = 256 * 1024;
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 const BETA_DEFAULT_CLASS = 'storageclass.beta.kubernetes.io/is-default-class';
 
@@ -45,20 +44,6 @@ function validate(object: JsonObject): Problems {
   problems.oneOf(root.child('volumeBindingMode'), ['Immediate', 'WaitForFirstConsumer']);
   for (const term of root.child('allowedTopologies').items) checkTopologyTerm(problems, term);
   return problems;
-}
-
-function checkParameters(problems: Problems, parameters: Field): void {
-  const entries = parameters.entries;
-  if (entries.length > MAX_PARAMETERS) {
-    problems.tooLong(parameters, MAX_PARAMETERS);
-    return;
-  }
-  let total = 0;
-  for (const { name, field } of entries) {
-    if (name === '') problems.invalid(field, 'field can not be empty.');
-    total += Buffer.byteLength(name) + Buffer.byteLength(field.text);
-  }
-  if (total > MAX_PARAMETER_BYTES) problems.tooLong(parameters, MAX_PARAMETER_BYTES);
 }
 
 function validateUpdate(object: JsonObject, old: JsonObject): readonly FieldError[] {
