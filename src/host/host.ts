@@ -194,6 +194,12 @@ export interface Usage {
   readonly freeInodes: bigint;
 }
 
+/** A mounted file system and the device (`major:minor`) that must be behind it. */
+export interface FrozenMount {
+  readonly mountPoint: string;
+  readonly device: string;
+}
+
 /** File systems on local block devices. */
 export interface Filesystems {
   /** mkfs without force. Refuses a device whose backing file is not the one that `proof` is about. */
@@ -214,11 +220,12 @@ export interface Filesystems {
   usage(path: string): Promise<Usage>;
   /**
    * Runs `step` while the mounted file system is frozen: everything written before is on its device, writers wait, and
-   * it cannot be unmounted meanwhile. Thawed afterwards whatever happens to the step. EBUSY: somebody else froze it.
+   * it cannot be unmounted meanwhile. Thawed afterwards whatever happens to the step. EBUSY: somebody else froze it;
+   * ESTALE: another file system is at the mount point by now, and nothing was frozen.
    */
-  whileFrozen<T>(mountPoint: string, step: () => Promise<T>): Promise<T>;
+  whileFrozen<T>(mount: FrozenMount, step: () => Promise<T>): Promise<T>;
   /** Ends a freeze that a killed process left; false when it was not frozen. */
-  thaw(mountPoint: string): Promise<boolean>;
+  thaw(mount: FrozenMount): Promise<boolean>;
   /** A new random UUID for an unmounted copy. An ext4 is checked first where it needs that; xfs is left (`nouuid`). */
   renewIdentity(device: string, fsType: LocalFilesystem): Promise<FormatOutcome>;
 }

@@ -65,12 +65,24 @@ async function mountedExt4(): Promise<{ image: string; loop: LoopDevice; mountPo
   return { image, loop, mountPoint };
 }
 
+const frozen = async (mountPoint: string, { device }: LoopDevice) => ({
+  mountPoint,
+  device: await host.blocks.numberOf(device),
+});
+
+it('HST41: a mount point with another device behind it is not frozen', async () => {
+  const other = { mountPoint: scratch.path, device: '7:12345' };
+  const never = (): Promise<never> => Promise.reject(new Error('it was frozen'));
+  await expect(host.filesystems.whileFrozen(other, never)).rejects.toMatchObject({ code: 'ESTALE' });
+  await writeFile(join(scratch.path, 'file'), 'writable');
+});
+
 it('HST41 HST43: a copy made while frozen mounts on its own, with all that was written and a UUID of its own', async () => {
   const { image, loop, mountPoint } = await mountedExt4();
   await writeFile(join(mountPoint, 'file'), 'before');
   const copy = join(scratch.path, 'copy.img');
   let late: Promise<void> | undefined;
-  await host.filesystems.whileFrozen(mountPoint, async () => {
+  await host.filesystems.whileFrozen(await frozen(mountPoint, loop), async () => {
     late = writeFile(join(mountPoint, 'late'), 'after');
     await expect(host.mounts.unmount(mountPoint)).rejects.toMatchObject({ code: 'EBUSY' });
     await host.images.copy(image, copy, signal);
@@ -98,10 +110,12 @@ it('HST41 HST43: a copy made while frozen mounts on its own, with all that was w
 
 it('HST41 HST42: a failed step thaws, and thawing again changes nothing', async () => {
   const { loop, mountPoint } = await mountedExt4();
-  const failing = host.filesystems.whileFrozen(mountPoint, () => Promise.reject(new Error('step')));
+  const failing = host.filesystems.whileFrozen(await frozen(mountPoint, loop), () =>
+    Promise.reject(new Error('step')),
+  );
   await expect(failing).rejects.toThrow('step');
   await writeFile(join(mountPoint, 'file'), 'writable');
-  expect(await host.filesystems.thaw(mountPoint)).toBe(false);
+  expect(await host.filesystems.thaw(await frozen(mountPoint, loop))).toBe(false);
   await host.mounts.unmount(mountPoint);
   await host.loops.detach(loop);
 });
