@@ -16,24 +16,31 @@ import { sharedLists } from '#rules/proofs-live-lists.ts';
 import { reconcileReclaim } from './delete-volume.ts';
 import { BY_HANDLE, BY_UID, handleKey, type ProvisionerDeps } from './deps.ts';
 import { INTENT_NAMESPACE, volumeNameOf } from './intent.ts';
+import { type BehaviourOptions, behaviourOf } from './options.ts';
 import { reconcileProvision } from './reconcile-provision.ts';
 
 const CREATE = 'create/';
 const DELETE = 'delete/';
 
+export interface ProvisionerOptions extends BehaviourOptions {
+  readonly driver: Driver;
+  readonly callTimeoutMs?: number;
+  readonly concurrency?: number;
+}
+
 /** The provisioner of one driver. */
-export function provisionerLoop(
-  deps: LoopDeps,
-  options: { readonly driver: Driver; readonly callTimeoutMs?: number; readonly concurrency?: number },
-): Service {
+export function provisionerLoop(deps: LoopDeps, options: ProvisionerOptions): Service {
   const { informers } = deps;
   const all: ProvisionerDeps = {
     ...deps,
     driver: options.driver,
+    behaviour: behaviourOf(options),
     callTimeoutMs: options.callTimeoutMs ?? 15_000,
     live: sharedLists(deps.api),
     freshIntents: new Set(),
     answeredIntents: new Set(),
+    said: new Map(),
+    races: new Map(),
     caches: {
       claims: informers.informer(persistentVolumeClaims, { [BY_UID]: (claim) => [claim.metadata.uid] }),
       volumes: informers.informer(persistentVolumes, {

@@ -14,10 +14,12 @@ const aClaim = (over: Partial<ClaimFacts> = {}): ClaimFacts => ({
   volumeName: '',
   className: 'fast',
   selectedNode: 'node-1',
+  dataSource: { kind: 'none' },
   ...over,
 });
 const aView = (over: Partial<ProvisionView> = {}): ProvisionView => ({
   driver: DRIVER,
+  distributed: undefined,
   claim: aClaim(),
   storageClass: { uid: 's1', isDelayed: true, provisioner: DRIVER },
   intent: undefined,
@@ -38,7 +40,29 @@ interface Row {
   readonly view: ProvisionView;
   readonly step: ProvisionStep['kind'];
 }
+const onNode = (nodeName: string, races = true) => ({ distributed: { nodeName, races } });
+const immediate = { storageClass: { uid: 's1', isDelayed: false, provisioner: DRIVER } };
 const ROWS: readonly Row[] = [
+  {
+    rule: 'PRV65',
+    when: 'the data source is of a foreign kind',
+    view: aView({ claim: aClaim({ dataSource: { kind: 'populator', what: 'Hello.x "h"' } }) }),
+    step: 'tell',
+  },
+  { rule: 'PRV70', when: 'its own node is selected', view: aView(onNode('node-1')), step: 'record-intent' },
+  { rule: 'PRV70', when: 'another node is selected', view: aView(onNode('node-2')), step: 'none' },
+  {
+    rule: 'PRV72',
+    when: 'no node is selected',
+    view: aView({ ...onNode('node-1'), ...immediate, claim: aClaim({ selectedNode: '' }) }),
+    step: 'race',
+  },
+  {
+    rule: 'PRV72',
+    when: 'racing is off',
+    view: aView({ ...onNode('node-1', false), ...immediate, claim: aClaim({ selectedNode: '' }) }),
+    step: 'none',
+  },
   {
     rule: 'PRV1',
     when: 'the claim has gone and left no intent',

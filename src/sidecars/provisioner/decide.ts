@@ -3,7 +3,7 @@
 //   (no intent) --record-intent--> creating --create--> (volume exists) --finish--> (no intent)
 //                                     |  claim gone
 //                                     +--abandon--> deleting --abandon--> (no intent)
-import type { ProvisionView, ReclaimView } from './view.ts';
+import type { ClaimFacts, ProvisionView, ReclaimView } from './view.ts';
 
 export type ProvisionStep =
   | { readonly kind: 'none'; readonly because: string }
@@ -17,6 +17,10 @@ export type ProvisionStep =
   | { readonly kind: 'abandon' }
   /** The claim has gone and the driver was never called: only the intent goes. */
   | { readonly kind: 'withdraw' }
+  /** Nobody selected a node: try to be the one that makes it (PRV72). */
+  | { readonly kind: 'race' }
+  /** Nothing to do for us; the claim's user is told once. */
+  | { readonly kind: 'tell'; readonly message: string }
   | { readonly kind: 'refuse'; readonly message: string };
 
 /** The next step for the volume `pvc-<claim uid>`. */
@@ -44,7 +48,26 @@ export function decideProvision(view: ProvisionView): ProvisionStep {
   // PRV2
   if (view.storageClass.isDelayed && claim.selectedNode === '')
     return { kind: 'none', because: 'no node selected' };
-  return { kind: 'record-intent' };
+  // PRV65
+  if (claim.dataSource.kind === 'populator') {
+    return { kind: 'tell', message: populatorText(claim.dataSource.what) };
+  }
+  return decideWhere(view, claim);
+}
+
+/** PRV70 to PRV72. */
+function decideWhere({ distributed }: ProvisionView, claim: ClaimFacts): ProvisionStep {
+  if (distributed === undefined || claim.selectedNode === distributed.nodeName)
+    return { kind: 'record-intent' };
+  if (claim.selectedNode !== '') return { kind: 'none', because: 'another node is selected' };
+  return distributed.races ? { kind: 'race' } : { kind: 'none', because: 'no node selected' };
+}
+
+function populatorText(what: string): string {
+  return (
+    `Assuming an external populator will provision the volume: data source ${what} is neither a VolumeSnapshot ` +
+    'nor a PersistentVolumeClaim'
+  );
 }
 
 function decideWithIntent(view: ProvisionView, intent: NonNullable<ProvisionView['intent']>): ProvisionStep {
@@ -66,11 +89,12 @@ export type ReclaimStep =
   | { readonly kind: 'set-finalizer'; readonly present: boolean };
 
 /** The next step for a PersistentVolume. */
-export function decideReclaim({ driver, volume }: ReclaimView): ReclaimStep {
+export function decideReclaim({ driver, volume, isElsewhere }: ReclaimView): ReclaimStep {
   if (volume === undefined) return { kind: 'none', because: 'no such volume' };
   if (volume.driver !== driver || volume.provisionedBy !== driver) {
     return { kind: 'none', because: 'provisioned by somebody else' };
   }
+  if (isElsewhere === true) return { kind: 'none', because: 'this node does not reach it' };
   if (volume.policy !== 'Delete') {
     if (volume.hasFinalizer) return { kind: 'set-finalizer', present: false };
     return { kind: 'none', because: `reclaim policy is ${volume.policy}` };

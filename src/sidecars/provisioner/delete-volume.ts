@@ -5,6 +5,7 @@ import type { Stored } from '#api/object.ts';
 import { persistentVolumes } from '#api/resources.ts';
 import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
+import { volumeReachesNode } from '#rules/node-affinity.ts';
 import type { DeleteProof, ProofPreconditions } from '#rules/proofs.ts';
 import { EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
 import type { SecretReference } from './class-parameters.ts';
@@ -42,7 +43,8 @@ export async function reconcileReclaim(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const cached = deps.caches.volumes.get(name);
-  const step = decideReclaim(reclaimView(deps.driver.name, cached));
+  const view = reclaimView(deps.driver.name, cached);
+  const step = decideReclaim({ ...view, isElsewhere: isElsewhere(deps, cached) });
   switch (step.kind) {
     case 'none':
       return SETTLED;
@@ -51,6 +53,17 @@ export async function reconcileReclaim(
     case 'delete':
       return deleteReleased(deps, name, signal);
   }
+}
+
+/** In distributed mode only a provisioner on a node that reaches the volume deletes it (PRV73). */
+function isElsewhere(
+  { behaviour, caches }: ProvisionerDeps,
+  volume: Stored<PersistentVolume> | undefined,
+): boolean {
+  const own = behaviour.nodeDeployment?.nodeName;
+  if (own === undefined || volume === undefined) return false;
+  const node = caches.nodes.get(own);
+  return node === undefined || !volumeReachesNode(volume, node);
 }
 
 async function setFinalizer(

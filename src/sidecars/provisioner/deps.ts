@@ -5,6 +5,7 @@ import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Driver } from '#csi/driver.ts';
 import type { LiveReads } from '#rules/proofs.ts';
+import type { ProvisionerBehaviour } from './options.ts';
 
 export interface ProvisionerCaches {
   readonly claims: Informer<PersistentVolumeClaim>;
@@ -17,6 +18,7 @@ export interface ProvisionerCaches {
 
 export interface ProvisionerDeps extends LoopDeps {
   readonly driver: Driver;
+  readonly behaviour: ProvisionerBehaviour;
   readonly caches: ProvisionerCaches;
   /** What proofs read: `api`, with lists shared by proofs made at the same time. */
   readonly live: LiveReads;
@@ -29,6 +31,10 @@ export interface ProvisionerDeps extends LoopDeps {
   readonly freshIntents: Set<string>;
   /** Intents whose every call so far was answered with certainty: nothing exists for them on the driver. */
   readonly answeredIntents: Set<string>;
+  /** Volume name to what was last said about a claim that waits, so that a quiet world says nothing (law 10). */
+  readonly said: Map<string, string>;
+  /** Volume name to the time (monotonic) at which this node tries to take the claim (PRV72). */
+  readonly races: Map<string, number>;
 }
 
 /** The index of claims by UID. */

@@ -27,6 +27,8 @@ export interface VolumePlan {
   /** Empty for a claim without a selected node. */
   readonly node: string;
   readonly secrets: Readonly<Partial<Record<SecretUse, SecretReference>>>;
+  /** Name of the VolumeAttributesClass whose parameters the request has. */
+  readonly attributesClass?: string;
 }
 
 export interface Intent {

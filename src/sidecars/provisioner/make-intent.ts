@@ -1,24 +1,38 @@
 // Turns a claim and its class into the intent: the request that will be made, fixed before it is made. Pure.
 import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
-import type { StorageClass } from '#api/generated/storage-v1.ts';
+import type { StorageClass, VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { quantityToBytes } from '#api/quantity.ts';
+import type { Sparse } from '#csi/client.ts';
 import type { Driver } from '#csi/driver.ts';
+import type { VolumeContentSource } from '#csi/generated/csi.ts';
 import { volumeCapabilities } from './access-modes.ts';
-import { parseClassParameters } from './class-parameters.ts';
-import { type Intent, volumeNameOf } from './intent.ts';
-import { type NodeTopology, topologyRequirement } from './topology-requirement.ts';
-import { claimFacts } from './view.ts';
+import { type ClassParameters, parseClassParameters } from './class-parameters.ts';
+import { type Intent, type VolumePlan, volumeNameOf } from './intent.ts';
+import type { RequestOptions } from './options.ts';
+import { type NodeTopology, topologyRequirement, type TopologyResult } from './topology-requirement.ts';
+import { type ClaimFacts, claimFacts } from './view.ts';
 
 export type IntentResult =
   | { readonly kind: 'intent'; readonly intent: Intent }
   | { readonly kind: 'refused'; readonly because: string };
 
+/** What the intent takes from outside the claim and its class. */
+export interface IntentContext {
+  readonly driver: Driver;
+  readonly nodes: readonly NodeTopology[];
+  readonly options: RequestOptions;
+  /** Set exactly when the claim has a data source. */
+  readonly contentSource?: Sparse<VolumeContentSource>;
+  /** The claim's VolumeAttributesClass; undefined: it names none. */
+  readonly attributesClass?: Stored<VolumeAttributesClass>;
+}
+
 /** The intent for a claim, or why there cannot be one yet. */
 export function makeIntent(
   claim: Stored<PersistentVolumeClaim>,
   storageClass: Stored<StorageClass>,
-  context: { readonly driver: Driver; readonly nodes: readonly NodeTopology[] },
+  context: IntentContext,
 ): IntentResult {
   const facts = claimFacts(claim);
   const name = volumeNameOf(facts.uid);
@@ -28,26 +42,12 @@ export function makeIntent(
     claimNamespace: facts.namespace,
   });
   if (parsed.kind === 'refused') return parsed;
-  if (claim.spec?.dataSource !== undefined || claim.spec?.dataSourceRef !== undefined) {
-    return {
-      kind: 'refused',
-      because: 'restoring from a data source is not supported yet: remove spec.dataSource',
-    };
-  }
-  const topology = context.driver.pluginCapabilities.has('VOLUME_ACCESSIBILITY_CONSTRAINTS')
-    ? topologyRequirement({
-        driver: context.driver.name,
-        selectedNode: facts.selectedNode,
-        nodes: context.nodes,
-        allowedTopologies: storageClass.allowedTopologies ?? [],
-      })
-    : ({ kind: 'anywhere' } as const);
+  const unfit = whyNotMutable(context);
+  if (unfit !== undefined) return { kind: 'refused', because: unfit };
+  const topology = topologyOf(facts, storageClass, context);
   if (topology.kind === 'refused') return topology;
-  const { parameters } = parsed;
-  const volumeMode = claim.spec?.volumeMode ?? 'Filesystem';
-  const mountOptions = storageClass.mountOptions ?? [];
-  const requestedBytes = quantityToBytes(claim.spec?.resources?.requests?.['storage'] ?? '0').toString();
-  const limit = claim.spec?.resources?.limits?.['storage'];
+  const fsType = parsed.parameters.fsType ?? context.options.defaultFsType;
+  const plan = planOf(claim, storageClass, { ...parsed.parameters, fsType }, context);
   return {
     kind: 'intent',
     intent: {
@@ -55,44 +55,100 @@ export function makeIntent(
       driver: context.driver.name,
       phase: 'creating',
       handle: '',
-      plan: {
-        claimName: facts.name,
-        claimNamespace: facts.namespace,
-        claimUid: facts.uid,
-        className: facts.className,
-        classUid: storageClass.metadata.uid,
-        accessModes: [...(claim.spec?.accessModes ?? [])],
-        volumeMode,
-        fsType: parameters.fsType ?? null,
-        reclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
-        mountOptions: [...mountOptions],
-        requestedBytes,
-        node: facts.selectedNode,
-        secrets: parameters.secrets,
-      },
+      plan,
       request: {
         name,
-        capacityRange: {
-          requiredBytes: requestedBytes,
-          ...(limit === undefined ? {} : { limitBytes: quantityToBytes(limit).toString() }),
-        },
+        capacityRange: capacityRangeOf(claim, plan),
         volumeCapabilities: volumeCapabilities({
-          accessModes: claim.spec?.accessModes ?? [],
-          volumeMode,
-          fsType: parameters.fsType ?? 'ext4',
-          mountOptions,
+          accessModes: plan.accessModes,
+          volumeMode: plan.volumeMode,
+          fsType,
+          mountOptions: plan.mountOptions,
           singleNodeMultiWriter: context.driver.controllerCapabilities.has('SINGLE_NODE_MULTI_WRITER'),
         }),
-        parameters: parameters.forDriver,
-        ...(topology.kind === 'required'
-          ? {
-              accessibilityRequirements: {
-                requisite: topology.requisite.map((segments) => ({ segments })),
-                preferred: topology.preferred.map((segments) => ({ segments })),
-              },
-            }
-          : {}),
+        parameters: { ...parsed.parameters.forDriver, ...namesOf(plan, name, context.options) },
+        ...(context.contentSource === undefined ? {} : { volumeContentSource: context.contentSource }),
+        ...(context.attributesClass === undefined
+          ? {}
+          : { mutableParameters: context.attributesClass.parameters ?? {} }),
+        ...(topology.kind === 'required' ? { accessibilityRequirements: requirementOf(topology) } : {}),
       },
     },
+  };
+}
+
+/** PRV68. */
+function whyNotMutable({ driver, attributesClass }: IntentContext): string | undefined {
+  if (attributesClass === undefined) return undefined;
+  const named = `VolumeAttributesClass "${attributesClass.metadata.name}"`;
+  if (attributesClass.driverName !== driver.name) {
+    return `${named} is for driver "${attributesClass.driverName}", but "${driver.name}" makes the volume`;
+  }
+  if (driver.controllerCapabilities.has('MODIFY_VOLUME')) return undefined;
+  return `${named} cannot be used: driver "${driver.name}" has not the capability MODIFY_VOLUME`;
+}
+
+function topologyOf(
+  facts: ClaimFacts,
+  storageClass: StorageClass,
+  { driver, nodes, options }: IntentContext,
+): TopologyResult {
+  if (!driver.pluginCapabilities.has('VOLUME_ACCESSIBILITY_CONSTRAINTS')) return { kind: 'anywhere' };
+  return topologyRequirement({
+    driver: driver.name,
+    claimName: facts.name,
+    selectedNode: facts.selectedNode,
+    nodes,
+    allowedTopologies: storageClass.allowedTopologies ?? [],
+    strict: options.strictTopology,
+    immediate: options.immediateTopology,
+  });
+}
+
+function requirementOf({ requisite, preferred }: Extract<TopologyResult, { kind: 'required' }>) {
+  return {
+    requisite: requisite.map((segments) => ({ segments })),
+    preferred: preferred.map((segments) => ({ segments })),
+  };
+}
+
+function planOf(
+  claim: Stored<PersistentVolumeClaim>,
+  storageClass: Stored<StorageClass>,
+  parameters: ClassParameters,
+  { attributesClass }: IntentContext,
+): VolumePlan {
+  const facts = claimFacts(claim);
+  return {
+    claimName: facts.name,
+    claimNamespace: facts.namespace,
+    claimUid: facts.uid,
+    className: facts.className,
+    classUid: storageClass.metadata.uid,
+    accessModes: [...(claim.spec?.accessModes ?? [])],
+    volumeMode: claim.spec?.volumeMode ?? 'Filesystem',
+    fsType: parameters.fsType ?? null,
+    reclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
+    mountOptions: [...(storageClass.mountOptions ?? [])],
+    requestedBytes: quantityToBytes(claim.spec?.resources?.requests?.['storage'] ?? '0').toString(),
+    node: facts.selectedNode,
+    secrets: parameters.secrets,
+    ...(attributesClass === undefined ? {} : { attributesClass: attributesClass.metadata.name }),
+  };
+}
+
+function capacityRangeOf(claim: PersistentVolumeClaim, { requestedBytes }: VolumePlan) {
+  const limit = claim.spec?.resources?.limits?.['storage'];
+  const limited = limit === undefined ? {} : { limitBytes: quantityToBytes(limit).toString() };
+  return { requiredBytes: requestedBytes, ...limited };
+}
+
+/** PRV60: names that a driver may ask for; a driver that refuses unknown parameters gets none. */
+function namesOf(plan: VolumePlan, name: string, options: RequestOptions): Readonly<Record<string, string>> {
+  if (!options.extraCreateMetadata) return {};
+  return {
+    'csi.storage.k8s.io/pv/name': name,
+    'csi.storage.k8s.io/pvc/name': plan.claimName,
+    'csi.storage.k8s.io/pvc/namespace': plan.claimNamespace,
   };
 }

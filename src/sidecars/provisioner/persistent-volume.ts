@@ -56,6 +56,7 @@ export function persistentVolumeOf(intent: Intent, volume: Volume): PersistentVo
       ...(plan.mountOptions.length === 0 ? {} : { mountOptions: [...plan.mountOptions] }),
       persistentVolumeReclaimPolicy: plan.reclaimPolicy as 'Delete' | 'Retain',
       storageClassName: plan.className,
+      ...(plan.attributesClass === undefined ? {} : { volumeAttributesClassName: plan.attributesClass }),
       volumeMode: plan.volumeMode === 'Block' ? 'Block' : 'Filesystem',
     },
   };

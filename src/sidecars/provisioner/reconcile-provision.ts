@@ -2,7 +2,7 @@
 import { messageOf } from '#base/errors.ts';
 import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { configMaps, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
+import { configMaps, nodes, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { CsiError } from '#csi/csi-error.ts';
@@ -13,10 +13,11 @@ import { decideProvision } from './decide.ts';
 import { BY_UID, type ProvisionerDeps } from './deps.ts';
 import { deleteOnDriver } from './delete-volume.ts';
 import { decodeIntent, encodeIntent, type Intent, INTENT_NAMESPACE } from './intent.ts';
-import { makeIntent } from './make-intent.ts';
 import { persistentVolumeOf } from './persistent-volume.ts';
 import { type Deletable, proveAbandoned, whyStillWanted } from './prove-delete.ts';
-import { type ClaimFacts, claimFacts, type ProvisionView, volumeFacts } from './view.ts';
+import { raceForClaim } from './race-for-claim.ts';
+import { recordIntent } from './record-intent.ts';
+import { claimFacts, type ProvisionView, volumeFacts } from './view.ts';
 
 const SETTLED: Outcome = { kind: 'settled' };
 
@@ -30,15 +31,19 @@ export async function reconcileProvision(
   const claim = caches.claims.byIndex(BY_UID, name.slice('pvc-'.length))[0];
   const stored = caches.intents.get(`${INTENT_NAMESPACE}/${name}`);
   const intent = stored === undefined ? undefined : decodeIntent(stored);
-  if (intent !== undefined && intent.driver !== deps.driver.name) return SETTLED;
+  if (intent !== undefined && !isOwnIntent(deps, intent)) return SETTLED;
+  if (claim === undefined) forget(deps, name);
   const step = decideProvision(observe(deps, name, claim, intent));
   switch (step.kind) {
     case 'none':
       return SETTLED;
     case 'refuse':
       return refuse(deps, claim, step.message);
+    case 'tell':
+      return tell(deps, name, claim, step.message);
     case 'record-intent':
-      return claim === undefined ? SETTLED : recordIntent(deps, claim, signal);
+    case 'race':
+      return prepare(deps, claim, step.kind, signal);
     case 'create':
       return intent === undefined ? SETTLED : create(deps, intent, signal);
     case 'finish':
@@ -49,6 +54,17 @@ export async function reconcileProvision(
   }
 }
 
+/** In distributed mode each node's provisioner has its own intents (PRV71). */
+function isOwnIntent({ driver, behaviour }: ProvisionerDeps, intent: Intent): boolean {
+  const own = behaviour.nodeDeployment?.nodeName;
+  return intent.driver === driver.name && (own === undefined || intent.plan.node === own);
+}
+
+function forget({ said, races }: ProvisionerDeps, name: string): void {
+  said.delete(name);
+  races.delete(name);
+}
+
 function observe(
   deps: ProvisionerDeps,
   name: string,
@@ -56,11 +72,16 @@ function observe(
   intent: Intent | undefined,
 ): ProvisionView {
   const { caches } = deps;
+  const { nodeDeployment } = deps.behaviour;
   const storageClass =
     claim === undefined ? undefined : caches.classes.get(claim.spec?.storageClassName ?? '');
   const volume = caches.volumes.get(name);
   return {
     driver: deps.driver.name,
+    distributed:
+      nodeDeployment === undefined
+        ? undefined
+        : { nodeName: nodeDeployment.nodeName, races: nodeDeployment.immediateBinding },
     claim: claim === undefined ? undefined : claimFacts(claim),
     storageClass:
       storageClass === undefined
@@ -78,35 +99,56 @@ function observe(
   };
 }
 
-async function recordIntent(
+/** The steps that need the claim and its class; either may have gone from the cache. */
+async function prepare(
+  deps: ProvisionerDeps,
+  claim: Stored<PersistentVolumeClaim> | undefined,
+  step: 'record-intent' | 'race',
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const storageClass = deps.caches.classes.get(claim?.spec?.storageClassName ?? '');
+  if (claim === undefined || storageClass === undefined) return SETTLED;
+  if (step === 'race') return raceForClaim(deps, claim, storageClass, signal);
+  const { selectedNode } = claimFacts(claim);
+  if (selectedNode !== '' && (await isNodeGone(deps, selectedNode, signal))) {
+    return dropSelectedNode(deps, claim, signal); // PRV64
+  }
+  const result = await recordIntent(deps, claim, storageClass, signal);
+  return result.kind === 'recorded' ? result.outcome : refuse(deps, claim, result.because);
+}
+
+async function isNodeGone(deps: ProvisionerDeps, name: string, signal: AbortSignal): Promise<boolean> {
+  return (
+    deps.caches.nodes.get(name) === undefined && (await deps.api.find(nodes, { name }, signal)) === undefined
+  );
+}
+
+/** Lets the scheduler choose again. */
+async function dropSelectedNode(
   deps: ProvisionerDeps,
   claim: Stored<PersistentVolumeClaim>,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const storageClass = deps.caches.classes.get(claim.spec?.storageClassName ?? '');
-  if (storageClass === undefined) return SETTLED;
-  const nodes = [...deps.caches.nodes.list()].flatMap((node) => {
-    const csiNode = deps.caches.csiNodes.get(node.metadata.name);
-    return csiNode === undefined ? [] : [{ node, csiNode }];
-  });
-  const made = makeIntent(claim, storageClass, { driver: deps.driver, nodes });
-  if (made.kind === 'refused') return refuse(deps, claim, made.because);
-  deps.events.record(claim, {
-    type: 'Normal',
-    reason: 'Provisioning',
-    message: `External provisioner is provisioning volume for claim "${keyOfClaim(claimFacts(claim))}"`,
-  });
-  // Before the write: should its answer be lost, the intent in the cache still counts as never called for.
-  deps.freshIntents.add(made.intent.name);
-  const written = await deps.api.create(configMaps, encodeIntent(made.intent), signal);
-  return wrote(deps, written.metadata.resourceVersion);
+  const { [SELECTED_NODE]: dropped, ...annotations } = claim.metadata.annotations ?? {};
+  const next = { ...claim, metadata: { ...claim.metadata, annotations } };
+  const { metadata } = await deps.api.update(persistentVolumeClaims, next, signal);
+  const wrote = { informer: deps.caches.claims, resourceVersion: metadata.resourceVersion };
+  return { kind: 'progressed', wrote };
 }
 
-function wrote(deps: ProvisionerDeps, resourceVersion: string): Outcome {
-  return { kind: 'progressed', wrote: { informer: deps.caches.intents, resourceVersion } };
+/** Says it once per claim and text. */
+function tell(
+  deps: ProvisionerDeps,
+  name: string,
+  claim: Stored<PersistentVolumeClaim> | undefined,
+  message: string,
+): Outcome {
+  if (claim !== undefined && deps.said.get(name) !== message) {
+    deps.said.set(name, message);
+    deps.events.record(claim, { type: 'Normal', reason: 'Provisioning', message });
+  }
+  return SETTLED;
 }
-
-const keyOfClaim = (claim: ClaimFacts): string => `${claim.namespace}/${claim.name}`;
 
 async function create(deps: ProvisionerDeps, intent: Intent, signal: AbortSignal): Promise<Outcome> {
   const { plan } = intent;
@@ -200,15 +242,7 @@ async function reschedule(
 ): Promise<Outcome> {
   warn(deps, claim, failureText(intent, error));
   await removeIntent(deps, intent.name, signal);
-  if (intent.plan.node !== '') {
-    const annotations = { ...claim.metadata.annotations };
-    delete annotations[SELECTED_NODE];
-    await deps.api.update(
-      persistentVolumeClaims,
-      { ...claim, metadata: { ...claim.metadata, annotations } },
-      signal,
-    );
-  }
+  if (intent.plan.node !== '') await dropSelectedNode(deps, claim, signal);
   return { kind: 'failed', error };
 }
 

@@ -8,16 +8,19 @@ import {
   persistentVolumes,
   storageClasses,
   volumeAttachments,
+  volumeAttributesClasses,
 } from '#api/resources.ts';
 import { silentLog } from '#base/log.ts';
 import { CsiError } from '#csi/csi-error.ts';
 import type { CsiConnection } from '#csi/client.ts';
+import { DEFAULT_GATES } from '#rules/feature-gates.ts';
 import { SELECTED_NODE, STORAGE_PROVISIONER } from '#rules/well-known.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
 import { reconcileReclaim } from './delete-volume.ts';
 import { BY_HANDLE, BY_UID, type ProvisionerDeps } from './deps.ts';
+import { type BehaviourOptions, behaviourOf } from './options.ts';
 import { reconcileProvision } from './reconcile-provision.ts';
 
 const DRIVER = 'disk.holdfast.dev';
@@ -25,7 +28,17 @@ const signal = new AbortController().signal;
 
 type Reply = () => Promise<object>;
 
-function world(replies: { create?: Reply; delete?: Reply } = {}) {
+interface Replies {
+  readonly create?: Reply;
+  readonly delete?: Reply;
+  readonly capacity?: Reply;
+}
+
+function world(
+  replies: Replies = {},
+  behaviour: BehaviourOptions = {},
+  capabilities = ['CREATE_DELETE_VOLUME'],
+) {
   const api = scriptedApi();
   const calls: string[] = [];
   const told: string[] = [];
@@ -41,10 +54,11 @@ function world(replies: { create?: Reply; delete?: Reply } = {}) {
   };
   const controller = {
     createVolume: answer('create', replies.create ?? (() => Promise.resolve({ volume: created }))),
+    getCapacity: answer('capacity', replies.capacity ?? (() => Promise.resolve({ availableCapacity: '1' }))),
     deleteVolume: answer('delete', replies.delete ?? (() => Promise.resolve({}))),
   } as unknown as CsiConnection['controller'];
   const { informers } = api;
-  const deps: ProvisionerDeps = {
+  const deps = {
     clock: virtualClock(),
     random: seededRandom(1),
     log: silentLog,
@@ -55,11 +69,14 @@ function world(replies: { create?: Reply; delete?: Reply } = {}) {
     callTimeoutMs: 1_000,
     freshIntents: new Set(),
     answeredIntents: new Set(),
+    said: new Map(),
+    races: new Map(),
+    behaviour: behaviourOf(behaviour),
     driver: {
       name: DRIVER,
       connection: { controller } as unknown as CsiConnection,
       pluginCapabilities: new Set(['CONTROLLER_SERVICE']),
-      controllerCapabilities: new Set(['CREATE_DELETE_VOLUME']),
+      controllerCapabilities: new Set(capabilities),
     },
     caches: {
       claims: informers.informer(persistentVolumeClaims, { [BY_UID]: (c) => [c.metadata.uid] }),
@@ -69,7 +86,8 @@ function world(replies: { create?: Reply; delete?: Reply } = {}) {
       nodes: informers.informer(nodes),
       csiNodes: informers.informer(csiNodes),
     },
-  };
+  } satisfies ProvisionerDeps;
+  api.seed(nodes, { metadata: { name: 'node-1' } });
   api.seed(storageClasses, {
     metadata: { name: 'fast' },
     provisioner: DRIVER,
@@ -174,6 +192,148 @@ const releasedVolume = (): PersistentVolume => ({
     claimRef: { namespace: 'team', name: 'data', uid: 'u9' },
   },
   status: { phase: 'Released' },
+});
+
+const intentOf = ({ api }: ReturnType<typeof world>) =>
+  api.peek(configMaps, { namespace: 'holdfast-system', name: 'pvc-u1' });
+
+describe('where from and where to', () => {
+  test('PRV64: a selected node without object is taken from the claim', async () => {
+    const w = world();
+    w.api.seed(persistentVolumeClaims, aClaim());
+    w.api.drop(nodes, { name: 'node-1' });
+    await w.pass();
+    const claim = w.api.peek(persistentVolumeClaims, CLAIM);
+    expect(claim?.metadata.annotations).toEqual({ [STORAGE_PROVISIONER]: DRIVER });
+    expect(intentOf(w)).toBeUndefined();
+  });
+
+  test('PRV65: a populator is told of once, and nothing is called', async () => {
+    const w = world();
+    const dataSourceRef = { apiGroup: 'hello.example', kind: 'Hello', name: 'h' };
+    w.api.seed(persistentVolumeClaims, { ...aClaim(), spec: { ...aClaim().spec, dataSourceRef } });
+    await w.pass();
+    await w.pass();
+    expect([w.told, w.calls, w.api.writes]).toEqual([['Provisioning'], [], []]);
+  });
+
+  test.each([
+    { rule: 'PRV66', gate: false },
+    { rule: 'PRV67', gate: true },
+  ])('$rule: a source elsewhere is refused with the gate $gate and no grant', async ({ gate }) => {
+    const gates = { ...DEFAULT_GATES, CrossNamespaceVolumeDataSource: gate };
+    const w = world({}, { gates });
+    const dataSourceRef = { kind: 'PersistentVolumeClaim', name: 'c', namespace: 'prod' };
+    w.api.seed(persistentVolumeClaims, { ...aClaim(), spec: { ...aClaim().spec, dataSourceRef } });
+    expect((await w.pass()).kind).toBe('blocked');
+    expect([w.told, w.calls, w.api.writes]).toEqual([['ProvisioningFailed'], [], []]);
+  });
+
+  const withAttributes = (w: ReturnType<typeof world>, driverName: string) => {
+    w.api.seed(volumeAttributesClasses, {
+      metadata: { name: 'gold' },
+      driverName,
+      parameters: { iops: '9' },
+    });
+    const spec = { ...aClaim().spec, volumeAttributesClassName: 'gold' };
+    w.api.seed(persistentVolumeClaims, { ...aClaim(), spec });
+  };
+
+  test('PRV68: the attributes class gives mutable parameters, and the volume names it', async () => {
+    const w = world({}, {}, ['CREATE_DELETE_VOLUME', 'MODIFY_VOLUME']);
+    withAttributes(w, DRIVER);
+    await w.pass();
+    expect(JSON.parse(intentOf(w)?.data?.['request'] ?? '')).toMatchObject({
+      mutableParameters: { iops: '9' },
+    });
+    await w.pass();
+    const volume = w.api.peek(persistentVolumes, { name: 'pvc-u1' });
+    expect(volume?.spec?.volumeAttributesClassName).toBe('gold');
+  });
+
+  test.each([
+    { when: 'the driver cannot modify', driver: DRIVER, capabilities: ['CREATE_DELETE_VOLUME'] },
+    {
+      when: 'it is for another driver',
+      driver: 'x',
+      capabilities: ['CREATE_DELETE_VOLUME', 'MODIFY_VOLUME'],
+    },
+  ])('PRV68: refused when $when', async ({ driver, capabilities }) => {
+    const w = world({}, {}, capabilities);
+    withAttributes(w, driver);
+    expect((await w.pass()).kind).toBe('blocked');
+    expect(intentOf(w)).toBeUndefined();
+  });
+
+  test('PRV60: names are among the parameters only when asked for', async () => {
+    const request = async (extraCreateMetadata: boolean) => {
+      const w = world({}, { request: { extraCreateMetadata } });
+      w.api.seed(persistentVolumeClaims, aClaim());
+      await w.pass();
+      return JSON.parse(intentOf(w)?.data?.['request'] ?? '') as { parameters: object };
+    };
+    expect((await request(false)).parameters).toEqual({});
+    expect((await request(true)).parameters).toMatchObject({ 'csi.storage.k8s.io/pvc/name': 'data' });
+  });
+});
+
+describe('one provisioner on each node', () => {
+  const distributed = (nodeName: string, replies: Replies = {}) => {
+    const w = world(replies, { nodeDeployment: { nodeName, baseDelayMs: 100, maxDelayMs: 100 } }, [
+      'CREATE_DELETE_VOLUME',
+      'GET_CAPACITY',
+    ]);
+    w.api.seed(storageClasses, { metadata: { name: 'fast' }, provisioner: DRIVER });
+    const csiNode = { metadata: { name: nodeName }, spec: { drivers: [{ name: DRIVER, nodeID: 'n' }] } };
+    w.api.seed(csiNodes, csiNode);
+    const claim = aClaim();
+    const annotations = { [STORAGE_PROVISIONER]: DRIVER };
+    w.api.seed(persistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, annotations } });
+    return w;
+  };
+  const selected = (w: ReturnType<typeof world>) =>
+    w.api.peek(persistentVolumeClaims, CLAIM)?.metadata.annotations?.[SELECTED_NODE];
+
+  test('PRV72: it waits, asks for room, selects itself, and then provisions', async () => {
+    const room = { availableCapacity: '1073741824', maximumVolumeSize: null };
+    const w = distributed('node-1', { capacity: () => Promise.resolve(room) });
+    expect(await w.pass()).toMatchObject({ kind: 'blocked', retryAfterMs: 100 });
+    expect(w.calls).toEqual([]);
+    await w.deps.clock.advance(100);
+    await w.pass();
+    expect([w.calls, selected(w)]).toEqual([['capacity'], 'node-1']);
+    await w.pass();
+    await w.pass();
+    expect(w.api.peek(persistentVolumes, { name: 'pvc-u1' })).toBeDefined();
+  });
+
+  test('PRV72: without room it does not select itself', async () => {
+    const w = distributed('node-1', { capacity: () => Promise.resolve({ availableCapacity: '5' }) });
+    await w.pass();
+    await w.deps.clock.advance(100);
+    expect((await w.pass()).kind).toBe('blocked');
+    expect(selected(w)).toBeUndefined();
+  });
+
+  test('PRV71: the intent of another node is left alone', async () => {
+    const mine = world();
+    mine.api.seed(persistentVolumeClaims, aClaim());
+    await mine.pass();
+    const w = distributed('node-2');
+    const intent = intentOf(mine);
+    if (intent !== undefined) w.api.seed(configMaps, intent);
+    expect(await w.pass()).toEqual({ kind: 'settled' });
+    expect(w.calls).toEqual([]);
+  });
+
+  test('PRV73: a volume that the node does not reach is left to others', async () => {
+    const w = distributed('node-1');
+    const terms = [{ matchExpressions: [{ key: 'zone', operator: 'In' as const, values: ['b'] }] }];
+    const nodeAffinity = { required: { nodeSelectorTerms: terms } };
+    w.api.seed(persistentVolumes, { ...releasedVolume(), spec: { ...releasedVolume().spec, nodeAffinity } });
+    expect(await reconcileReclaim(w.deps, 'pv', signal)).toEqual({ kind: 'settled' });
+    expect(w.calls).toEqual([]);
+  });
 });
 
 describe('deleting', () => {

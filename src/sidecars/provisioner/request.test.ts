@@ -5,6 +5,7 @@ import { csiAccessMode } from './access-modes.ts';
 import { fillTemplate, parseClassParameters } from './class-parameters.ts';
 import { decodeIntent, encodeIntent, type Intent } from './intent.ts';
 import { checkReply, persistentVolumeOf } from './persistent-volume.ts';
+import { spreadOffset } from './spread-offset.ts';
 import { topologyRequirement } from './topology-requirement.ts';
 
 const names = { volumeName: 'pvc-1', claimName: 'data', claimNamespace: 'team' };
@@ -75,6 +76,9 @@ const aNode = (name: string, pool: string | undefined): { node: Node; csiNode: C
   },
 });
 const request = (over: object) => ({
+  claimName: 'data',
+  strict: false,
+  immediate: true,
   driver: 'disk.holdfast.dev',
   selectedNode: '',
   nodes: [aNode('a', 'east'), aNode('b', 'west'), aNode('c', 'west')],
@@ -82,27 +86,108 @@ const request = (over: object) => ({
   ...over,
 });
 
+const EAST = { [KEY]: 'east' };
+const WEST = { [KEY]: 'west' };
+const term = (...values: string[]) => ({ matchLabelExpressions: [{ key: KEY, values }] });
+
 describe('topology', () => {
-  test('PRV33: a selected node gives exactly its segment', () => {
-    expect(topologyRequirement(request({ selectedNode: 'c' }))).toMatchObject({
-      requisite: [{ [KEY]: 'west' }],
-    });
+  test.each([
+    {
+      rule: 'PRV61',
+      when: 'a node is selected',
+      over: { selectedNode: 'c' },
+      requisite: [EAST, WEST],
+      preferred: [WEST, EAST],
+    },
+    {
+      rule: 'PRV61',
+      when: 'strict',
+      over: { selectedNode: 'c', strict: true },
+      requisite: [WEST],
+      preferred: [WEST],
+    },
+    {
+      rule: 'PRV61',
+      when: 'other nodes have other keys',
+      over: {
+        selectedNode: 'c',
+        nodes: [
+          aNode('c', 'west'),
+          {
+            node: { metadata: { name: 'z', labels: { rack: '1' } } },
+            csiNode: {
+              metadata: { name: 'z' },
+              spec: { drivers: [{ name: 'disk.holdfast.dev', nodeID: 'z', topologyKeys: ['rack'] }] },
+            },
+          },
+        ],
+      },
+      requisite: [WEST],
+      preferred: [WEST],
+    },
+    {
+      rule: 'PRV63',
+      when: 'the class admits the selected node',
+      over: { selectedNode: 'c', allowedTopologies: [term('west', 'north')] },
+      requisite: [{ [KEY]: 'north' }, WEST],
+      preferred: [WEST, { [KEY]: 'north' }],
+    },
+    {
+      rule: 'PRV62',
+      when: 'nobody selected a node',
+      over: { claimName: 'data-set-0' },
+      requisite: [EAST, WEST],
+      preferred: undefined,
+    },
+    {
+      rule: 'PRV62',
+      when: 'the class admits some places',
+      over: { allowedTopologies: [term('east')] },
+      requisite: [EAST],
+      preferred: [EAST],
+    },
+  ])('$rule: asks for the right places when $when', ({ over, requisite, preferred }) => {
+    const result = topologyRequirement(request(over));
+    expect(result).toMatchObject({ kind: 'required', requisite, ...(preferred && { preferred }) });
   });
-  test('PRV33: without one, every distinct segment', () => {
-    expect(topologyRequirement(request({}))).toMatchObject({
-      requisite: [{ [KEY]: 'east' }, { [KEY]: 'west' }],
-    });
+
+  test.each([
+    { rule: 'PRV62', when: 'told not to ask', over: { immediate: false }, kind: 'anywhere' },
+    { rule: 'PRV62', when: 'no node has the driver', over: { nodes: [] }, kind: 'refused' },
+    { rule: 'PRV33', when: 'the node is unknown', over: { selectedNode: 'x' }, kind: 'refused' },
+    {
+      rule: 'PRV33',
+      when: 'the label is not there yet',
+      over: { nodes: [aNode('a', undefined)], selectedNode: 'a' },
+      kind: 'refused',
+    },
+    {
+      rule: 'PRV63',
+      when: 'the class does not admit the node',
+      over: { selectedNode: 'b', allowedTopologies: [term('east')] },
+      kind: 'refused',
+    },
+  ])('$rule: is $kind when $when', ({ over, kind }) => {
+    expect(topologyRequirement(request(over)).kind).toBe(kind);
   });
-  test('PRV33: allowedTopologies narrow it', () => {
-    const allowedTopologies = [{ matchLabelExpressions: [{ key: KEY, values: ['east'] }] }];
-    expect(topologyRequirement(request({ allowedTopologies }))).toMatchObject({
-      requisite: [{ [KEY]: 'east' }],
-    });
-    expect(topologyRequirement(request({ allowedTopologies, selectedNode: 'b' })).kind).toBe('refused');
+
+  test('PRV63: several keys admit every combination', () => {
+    const allowedTopologies = [
+      {
+        matchLabelExpressions: [
+          { key: KEY, values: ['east', 'west'] },
+          { key: 'rack', values: ['1', '2'] },
+        ],
+      },
+    ];
+    const result = topologyRequirement(request({ allowedTopologies }));
+    expect(result.kind === 'required' ? result.requisite.length : 0).toBe(4);
   });
-  test('PRV33: a node whose label is not there yet is waited for', () => {
-    const nodes = [aNode('a', undefined)];
-    expect(topologyRequirement(request({ nodes, selectedNode: 'a' })).kind).toBe('refused');
+
+  test('PRV62: pods of a set take the segments in turn, volumes of one pod share one', () => {
+    const offsets = ['data-set-0', 'data-set-1', 'logs-set-1'].map((name) => spreadOffset(name) % 2);
+    expect(offsets[0]).not.toBe(offsets[1]);
+    expect(offsets[1]).toBe(offsets[2]);
   });
 });
 

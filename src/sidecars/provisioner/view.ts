@@ -8,6 +8,7 @@ import {
   SELECTED_NODE,
   STORAGE_PROVISIONER,
 } from '#rules/well-known.ts';
+import { type DataSource, dataSourceOf } from './data-source.ts';
 
 export interface ClaimFacts {
   readonly namespace: string;
@@ -19,6 +20,7 @@ export interface ClaimFacts {
   readonly volumeName: string;
   readonly className: string;
   readonly selectedNode: string;
+  readonly dataSource: DataSource;
 }
 
 export interface VolumeFacts {
@@ -30,6 +32,8 @@ export interface VolumeFacts {
 /** Everything that decides what happens next to the volume `pvc-<claim uid>`. */
 export interface ProvisionView {
   readonly driver: string;
+  /** Set when a provisioner runs on each node, and this is the one of `nodeName` (PRV70). */
+  readonly distributed: { readonly nodeName: string; readonly races: boolean } | undefined;
   readonly claim: ClaimFacts | undefined;
   /** Undefined: the class is missing. */
   readonly storageClass:
@@ -55,6 +59,7 @@ export function claimFacts(claim: Stored<PersistentVolumeClaim>): ClaimFacts {
     volumeName: claim.spec?.volumeName ?? '',
     className: claim.spec?.storageClassName ?? '',
     selectedNode: annotations[SELECTED_NODE] ?? '',
+    dataSource: dataSourceOf(claim),
   };
 }
 
@@ -70,6 +75,8 @@ export function volumeFacts(volume: Stored<PersistentVolume>): VolumeFacts {
 /** What decides whether a PersistentVolume of this driver is deleted. */
 export interface ReclaimView {
   readonly driver: string;
+  /** Another node's provisioner deletes it. */
+  readonly isElsewhere?: boolean;
   readonly volume:
     | {
         readonly phase: string;
