@@ -1,6 +1,6 @@
 // The agent with everything real beneath it: API server (memory store), sandbox runtime, mounts, a CSI driver on a
 // unix socket. Only the scheduler and the attachment loop are played by the test.
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { servedKinds } from '#api/kinds/index.ts';
 import type { Pod } from '#api/generated/core-v1.ts';
@@ -445,6 +445,22 @@ test('AGT5 AGT6 AGT8 AGT9 AGT26 AGT14: a claim is attached, staged, published, k
     async () => ((await admin.get(nodes, { name: NODE })).status?.volumesInUse ?? []).length === 0,
   );
 });
+
+test('AGT58: after all pods are gone neither directory nor record nor vol_data.json is left', async () => {
+  await until('every record to be gone', async () => (await below('mount-records')).length === 0);
+  expect(await below('pods')).toEqual([]);
+  // The driver's own folder stays, as the kubelet leaves it.
+  expect(await below('plugins')).toEqual([
+    'kubernetes.io',
+    'kubernetes.io/csi',
+    `kubernetes.io/csi/${DRIVER}`,
+  ]);
+  expect((await host.mounts.table()).filter(({ mountPoint }) => mountPoint.startsWith(root))).toEqual([]);
+});
+
+async function below(directory: string): Promise<string[]> {
+  return (await readdir(`${root}/kubelet/${directory}`, { recursive: true })).sort();
+}
 
 test('AGT38: a pod of somebody else in the same runtime is left alone', async () => {
   const { connectRuntime } = await import('#runtime/cri-client.ts');

@@ -96,6 +96,7 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
     logsRoot: deps.podLogsRoot,
     agentId: start.runtime.agentId,
     hostIp: deps.internalIp,
+    bootId: start.identity.bootId,
     tellVolumes: (pod, state) => tellVolumes(deps.events, pod, state),
   });
   const nodeQueue = new WorkQueue({

@@ -24,6 +24,7 @@ import { hostPathType } from './host-path/host-path.ts';
 import { mountsAt } from './mount-table.ts';
 import { realTree } from './real/tree.ts';
 import { secretType } from './secret/secret.ts';
+import type { UnmountProof } from './unmount-proof.ts';
 
 watchLeaks();
 
@@ -34,6 +35,8 @@ const deps = { host, tree, removeOwnedTree, clock: realClock() };
 const pod = { namespace: 'default', name: 'p', uid: 'u', serviceAccountName: '' };
 const payload = (files: Readonly<Record<string, string>>, mode = 0o644): Payload =>
   new Map(Object.entries(files).map(([path, text]) => [path, { bytes: Buffer.from(text), mode }]));
+/** The agent makes real ones: agent/world/unmount-proof.test.ts. */
+const proofOf = (subject: string): UnmountProof => ({ subject, evidence: [] }) as unknown as UnmountProof;
 const bits = async (path: string): Promise<number> => (await lstat(path)).mode & 0o7777;
 
 test('VOL1 VOL2 VOL3 VOL5: a payload is switched as a whole', async () => {
@@ -76,7 +79,7 @@ test('VOL7: an emptyDir on disk and in memory', async () => {
   expect((await lstat(disk)).gid).toBe(4242);
   await mkdir(`${disk}/a/b`, { recursive: true });
   await type.publish({ pod, target: disk, source, group: undefined });
-  await type.unpublish(disk);
+  await type.unpublish(disk, proofOf(disk));
   expect(await tree.kind(disk)).toBeUndefined();
   const sized = { medium: 'memory', sizeLimitBytes: 1n << 20n } as const;
   await type.publish({ pod, target: memory, source: sized, group: undefined });
@@ -84,8 +87,8 @@ test('VOL7: an emptyDir on disk and in memory', async () => {
   const mounts = await mountsAt(host, memory);
   expect(mounts).toHaveLength(1);
   expect(mounts[0]?.superOptions).toContain('size=1024k');
-  await type.unpublish(memory);
-  await type.unpublish(memory);
+  await type.unpublish(memory, proofOf(memory));
+  await type.unpublish(memory, proofOf(memory));
   expect(await tree.kind(memory)).toBeUndefined();
 });
 
@@ -97,8 +100,8 @@ test('VOL8: a secret never touches a disk', async () => {
   expect((await mountsAt(host, target))[0]?.fsType).toBe('tmpfs');
   await type.publish({ pod, target, source: { payload: payload({ token: 'y' }) }, group: undefined });
   expect(await readFile(`${target}/token`, 'utf8')).toBe('y');
-  await type.unpublish(target);
-  await type.unpublish(target);
+  await type.unpublish(target, proofOf(target));
+  await type.unpublish(target, proofOf(target));
   expect(await tree.kind(target)).toBeUndefined();
 });
 
@@ -112,7 +115,7 @@ test('VOL2: a config map follows its object and is removed', async () => {
   await type.publish({ pod, target, source: { payload: payload({ a: '1' }) }, group });
   expect(await readlink(`${target}/..data`)).toBe(data);
   expect((await lstat(`${target}/${data}/a`)).gid).toBe(4242);
-  await type.unpublish(target);
+  await type.unpublish(target, proofOf(target));
   expect(await tree.kind(target)).toBeUndefined();
 });
 
@@ -126,7 +129,7 @@ test('VOL9: a hostPath is checked, made when asked, and stays', async () => {
   expect(await publish(path, 'DirectoryOrCreate')).toEqual({ hostPath: path, isMount: false });
   await expect(publish(path, 'File')).rejects.toThrow('is directory, type "File" is needed');
   await expect(publish(`${path}/../x`, 'Directory')).rejects.toThrow('without ".."');
-  await type.unpublish(path);
+  await type.unpublish(path, proofOf(path));
   expect(await tree.kind(path)).toBe('directory');
 });
 

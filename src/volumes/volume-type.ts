@@ -1,6 +1,7 @@
 // What every volume type offers the agent. Local types (emptyDir, hostPath, configMap, secret) have one step,
 // publish, and its reverse; CSI (volumes/csi) has stage and publish with a driver behind them. Every step is
 // idempotent, since the agent repeats one whose outcome it does not know.
+import type { UnmountProof } from './unmount-proof.ts';
 
 /** The folder of a type below `pods/<uid>/volumes`, without its `kubernetes.io~` prefix. */
 export type VolumeTypeName = 'csi' | 'empty-dir' | 'host-path' | 'configmap' | 'secret';
@@ -37,8 +38,8 @@ export interface PublishedVolume {
 export interface LocalVolumeType<Source> {
   readonly name: VolumeTypeName;
   publish(request: PublishRequest<Source>): Promise<PublishedVolume>;
-  /** Succeeds when nothing is there. Undoes only what publish made. */
-  unpublish(target: string): Promise<void>;
+  /** Succeeds when nothing is there. Undoes only what publish made at the target that `proof` is about. */
+  unpublish(target: string, proof: UnmountProof): Promise<void>;
 }
 
 /** A volume that cannot be set up as its object describes it. `final`: nothing was done. */

@@ -2,6 +2,7 @@
 // are removed one known name at a time; whatever else stands there makes the removal fail and stay (law 5).
 import type { Log } from '#base/log.ts';
 import { codeOf } from '#base/errors.ts';
+import { checkProof, type UnmountProof } from '#volumes/unmount-proof.ts';
 import type { Tree } from '#volumes/tree.ts';
 
 /** Files of one level of directories: `<root>/<directory>/<file>`, then everything empty. */
@@ -13,15 +14,29 @@ async function removeTwoLevels(tree: Tree, root: string): Promise<void> {
   await tree.removeDirectory(root);
 }
 
+/** What a crash between a directory and its record leaves: `vol_data.json` and empty directories, by known names. */
+async function removeVolumeFrame(tree: Tree, root: string): Promise<void> {
+  for (const name of await tree.list(root)) {
+    if (root.endsWith('~csi')) {
+      await tree.unlink(`${root}/${name}/vol_data.json`);
+      await tree.removeDirectory(`${root}/${name}/mount`);
+    }
+    await tree.removeDirectory(`${root}/${name}`);
+  }
+  await tree.removeDirectory(root);
+}
+
 /** Removes the directories of a pod whose volumes are gone. False: something unknown stands there and was kept. */
 export async function removePodDirectories(
   { tree, log }: { readonly tree: Tree; readonly log: Log },
   paths: { readonly pod: string; readonly logs: string | undefined },
+  proof: UnmountProof,
 ): Promise<boolean> {
+  checkProof(proof, paths.pod);
   try {
     await removeTwoLevels(tree, `${paths.pod}/containers`);
     for (const type of await tree.list(`${paths.pod}/volumes`)) {
-      await tree.removeDirectory(`${paths.pod}/volumes/${type}`);
+      await removeVolumeFrame(tree, `${paths.pod}/volumes/${type}`);
     }
     await tree.removeDirectory(`${paths.pod}/volumes`);
     await tree.removeDirectory(paths.pod);

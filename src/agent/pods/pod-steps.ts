@@ -12,6 +12,7 @@ import type { PodMemory } from './pod-memory.ts';
 import type { PodWorkersDeps } from './pod-workers-deps.ts';
 import { latestRun } from './runtime-state.ts';
 import { releaseSubPaths } from './sub-path.ts';
+import { provePodEmpty, provePodEnded, UnprovenError } from '../world/unmount-proof.ts';
 
 export interface StepInput {
   readonly uid: string;
@@ -41,7 +42,7 @@ export async function performStep(deps: PodWorkersDeps, input: StepInput): Promi
       await stopContainers(deps, memory, step);
       return 'done';
     case 'release-volumes':
-      await releaseSubPaths(deps, deps.paths.pod(uid));
+      await releaseSubPaths(deps, deps.paths.pod(uid), await provePodEnded(deps, uid));
       deps.desired.release(uid);
       deps.volumes.lookAgainAt(uid);
       return 'done';
@@ -134,11 +135,22 @@ function startFailed(
   return { kind: 'blocked', because: error.waiting.reason, retryAfterMs };
 }
 
+/** Only with proof; without it the directory stays, reported, since what stands there is not ours to remove. */
+async function cleanUp(deps: PodWorkersDeps, uid: string, logs: string | undefined): Promise<void> {
+  try {
+    const proof = await provePodEmpty(deps, uid);
+    await removePodDirectories(deps, { pod: deps.paths.pod(uid), logs }, proof);
+  } catch (error) {
+    if (!(error instanceof UnprovenError)) throw error;
+    deps.log.error('a pod directory is left alone', { pod: uid, because: error.message });
+  }
+}
+
 /** The last step: the pod's own directories, then the object, with its UID. */
 async function finalize(deps: PodWorkersDeps, uid: string, memory: PodMemory): Promise<StepResult> {
   const { pod } = memory;
   const logs = pod === undefined ? undefined : podLogDirectory(deps.logsRoot, identityOfPod(pod));
-  await removePodDirectories(deps, { pod: deps.paths.pod(uid), logs });
+  await cleanUp(deps, uid, logs);
   if (pod === undefined || memory.isGone) return 'finished';
   const { namespace = '', name } = pod.metadata;
   try {

@@ -3,19 +3,17 @@ import type { Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
-import type { DesiredWorld } from '../world/desired-world.ts';
-import type { RecordStore } from '../world/record-store.ts';
 import type { UnresolvedVolume } from '../world/resolve.ts';
+import type { ProofDeps } from '../world/unmount-proof.ts';
 import type { PendingVolume, VolumeWorld } from '../world/volume-world.ts';
+import type { PodRuntimeClient } from '../runtime/pod-runtime.ts';
 import type { ContainerStartDeps } from './container-start.ts';
 
-export interface PodWorkersDeps extends ContainerStartDeps {
+export interface PodWorkersDeps extends ContainerStartDeps, ProofDeps {
+  readonly runtime: PodRuntimeClient;
   readonly clock: Clock;
   readonly log: Log;
-  readonly desired: DesiredWorld;
   readonly volumes: Pick<VolumeWorld, 'podVolumes' | 'isClear' | 'lookAgainAt'>;
-  readonly records: RecordStore;
-  readonly nodeName: string;
   /** The scheme of container ids. */
   readonly runtimeName: string;
   /** The pod of this UID in the informer's cache, when it is bound to this node. */

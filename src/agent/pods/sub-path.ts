@@ -5,6 +5,7 @@ import { codeOf } from '#base/errors.ts';
 import type { Host } from '#host/host.ts';
 import type { PinnedPath, SafePaths } from '#host/safe-path.ts';
 import { mountsAt, mountsBelow } from '#volumes/mount-table.ts';
+import { checkProof, type UnmountProof } from '#volumes/unmount-proof.ts';
 import type { Tree } from '#volumes/tree.ts';
 
 export interface SubPathDeps {
@@ -57,7 +58,12 @@ export async function bindSubPath(
 }
 
 /** Unmounts every subPath bind of a pod and removes their empty targets and parents. */
-export async function releaseSubPaths({ host, tree }: SubPathDeps, podDirectory: string): Promise<void> {
+export async function releaseSubPaths(
+  { host, tree }: SubPathDeps,
+  podDirectory: string,
+  proof: UnmountProof,
+): Promise<void> {
+  checkProof(proof, podDirectory);
   const root = `${podDirectory}/volume-subpaths`;
   const mounts = mountsBelow(await host.mounts.table(), root);
   for (const mount of [...mounts].reverse()) await host.mounts.unmount(mount.mountPoint);

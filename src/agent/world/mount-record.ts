@@ -2,6 +2,7 @@
 // can be rebuilt from them and the mount table alone (law 2). They stand outside the pods' directories, one file each.
 import { isJsonObject, type JsonObject } from '#api/json.ts';
 import { sha256Hex } from '#base/sha256.ts';
+import type { MountEntry } from '#host/host.ts';
 import type { VolumeTypeName } from '#volumes/volume-type.ts';
 import type { MountKey, VolumeKey } from './view.ts';
 
@@ -12,6 +13,7 @@ export type RecordPhase = 'starting' | 'done' | 'stopping';
 export interface SeenMount {
   readonly mountId: number;
   readonly device: string;
+  readonly source: string;
 }
 
 export interface PublishRecord {
@@ -37,6 +39,8 @@ export interface StageRecord {
   readonly csi: StagedIdentity;
   readonly bootId: string;
   readonly phase: RecordPhase;
+  /** Undefined also for a driver that mounts nothing at the stage path. */
+  readonly seen: SeenMount | undefined;
 }
 
 export interface StagedIdentity {
@@ -52,6 +56,11 @@ export interface StagedIdentity {
 }
 
 export type MountRecord = PublishRecord | StageRecord;
+
+/** What a record keeps of a mount table entry. */
+export function seenMount(entry: MountEntry | undefined): SeenMount | undefined {
+  return entry && { mountId: entry.mountId, device: entry.device, source: entry.source };
+}
 
 /** The file name of a record: fixed length whatever the handle. */
 export function recordFile(record: Pick<MountRecord, 'kind' | 'key'>): string {
@@ -79,7 +88,8 @@ export function decodeRecord(bytes: Uint8Array): MountRecord | undefined {
   const csi = isJsonObject(value.csi) ? decodeIdentity(value.csi) : undefined;
   if (phase === undefined || text('key') === '') return undefined;
   if (value.kind === 'stage') {
-    return csi && { kind: 'stage', key: text('key'), csi, bootId: text('bootId'), phase };
+    const seen = decodeSeen(value.seen);
+    return csi && { kind: 'stage', key: text('key'), csi, bootId: text('bootId'), phase, seen };
   }
   const type = TYPES.find((one) => one === value.type);
   if (value.kind !== 'publish' || type === undefined || (type === 'csi' && csi === undefined))
@@ -123,5 +133,6 @@ function decodeIdentity(value: JsonObject): StagedIdentity {
 
 function decodeSeen(value: JsonObject[string]): SeenMount | undefined {
   if (!isJsonObject(value) || typeof value.mountId !== 'number') return undefined;
-  return { mountId: value.mountId, device: readText(value, 'device') };
+  const { mountId } = value;
+  return { mountId, device: readText(value, 'device'), source: readText(value, 'source') };
 }

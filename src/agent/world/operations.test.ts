@@ -7,6 +7,7 @@ import { CsiError } from '#csi/csi-error.ts';
 import type { Files } from '#files/files.ts';
 import type { Host, MountEntry } from '#host/host.ts';
 import type { CsiNodeDriver } from '#volumes/csi/csi-volume.ts';
+import type { UnmountProof } from '#volumes/unmount-proof.ts';
 import type { Tree } from '#volumes/tree.ts';
 import { nodePaths } from '../paths.ts';
 import type { DesiredMount } from './desired-world.ts';
@@ -103,6 +104,9 @@ function aWorld(): World {
   return world;
 }
 
+/** What the executor makes from live reads: unmount-proof.test.ts. */
+const proofOf = (subject: string): UnmountProof => ({ subject, evidence: [] }) as unknown as UnmountProof;
+
 const source: CsiSource & { readonly type: 'csi' } = {
   type: 'csi',
   driver: 'd',
@@ -148,10 +152,10 @@ test('AGT15: each record is written before its call and removed after the revers
   const calls = world.order.filter((one) => !one.endsWith('data'));
   expect(calls).toEqual(['write record', 'stage', 'write record', 'write record', 'publish', 'write record']);
   world.order.length = 0;
-  await unpublish(world.deps, record, world.driver);
+  await unpublish(world.deps, record, { driver: world.driver, proof: proofOf(target) });
   const staged = world.records.stage(KEY);
   if (staged === undefined) throw new Error('no stage record');
-  await unstage(world.deps, staged, world.driver);
+  await unstage(world.deps, staged, { driver: world.driver, proof: proofOf(staged.csi.stagePath) });
   const reverse = world.order.filter((one) => !one.endsWith('data'));
   expect(reverse).toEqual([
     'write record',
@@ -169,7 +173,9 @@ test('AGT15: a volume with a mount left is never unstaged', async () => {
   await published(world);
   const staged = world.records.stage(KEY);
   if (staged === undefined) throw new Error('no stage record');
-  await expect(unstage(world.deps, staged, world.driver)).rejects.toThrow('only after each of its mounts');
+  await expect(
+    unstage(world.deps, staged, { driver: world.driver, proof: proofOf(staged.csi.stagePath) }),
+  ).rejects.toThrow('only after each of its mounts');
 });
 
 test('AGT16: a final error of a first stage proves that nothing was staged', async () => {
@@ -192,7 +198,9 @@ test('AGT16: an unpublish without an answer leaves the mount unknown', async () 
   const world = aWorld();
   const record = await published(world);
   world.fail = new CsiError('UNAVAILABLE', 'gone');
-  await expect(unpublish(world.deps, record, world.driver)).rejects.toThrow('gone');
+  await expect(
+    unpublish(world.deps, record, { driver: world.driver, proof: proofOf(target) }),
+  ).rejects.toThrow('gone');
   expect(publishPresence(world.records.publish(mount.key), world.table, 'boot')).toBe('unknown');
 });
 
@@ -209,7 +217,7 @@ test('AGT19: an OK without a mount is no success', async () => {
 test('AGT14: only the mount that was seen, in this boot, is present', async () => {
   const world = aWorld();
   const record = await published(world);
-  expect(record.seen).toEqual({ mountId: 7, device: '7:0' });
+  expect(record.seen).toEqual({ mountId: 7, device: '7:0', source: '/dev/loop0' });
   expect(publishPresence(record, world.table, 'boot')).toBe('present');
   expect(publishPresence(record, world.table, 'next boot')).toBe('unknown');
   expect(publishPresence(record, [], 'boot')).toBe('unknown');

@@ -3,11 +3,12 @@ import { CsiError } from '#csi/csi-error.ts';
 import { appliesFsGroup } from '#volumes/csi/access-mode.ts';
 import { type CsiNodeDriver, publishVolume, unpublishVolume } from '#volumes/csi/csi-volume.ts';
 import { mountsAt } from '#volumes/mount-table.ts';
+import type { UnmountProof } from '#volumes/unmount-proof.ts';
 import { type PublishedVolume, VolumeError } from '#volumes/volume-type.ts';
 import { attachmentName } from '#rules/attachment-name.ts';
 import type { Attachment } from './attachment.ts';
 import type { DesiredMount } from './desired-world.ts';
-import type { PublishRecord, StagedIdentity } from './mount-record.ts';
+import { type PublishRecord, type StagedIdentity, seenMount } from './mount-record.ts';
 import type { OperationDeps } from './operation-deps.ts';
 import type { CsiSource } from './resolved-volume.ts';
 import { csiVolumeOf, identityOf } from './stage-operation.ts';
@@ -71,8 +72,7 @@ async function finish(deps: OperationDeps, record: PublishRecord, published: Pub
       `Nothing is mounted at "${record.target}" although the mount succeeded`,
     );
   }
-  const seen =
-    published.isMount && top !== undefined ? { mountId: top.mountId, device: top.device } : undefined;
+  const seen = published.isMount ? seenMount(top) : undefined;
   const done: PublishRecord = { ...record, ...published, phase: 'done', seen };
   const before = deps.records.publish(record.key);
   if (JSON.stringify(before) !== JSON.stringify(done)) await deps.records.save(done);
@@ -136,16 +136,17 @@ function podContext({ pod }: DesiredMount): Readonly<Record<string, string>> {
 export async function unpublish(
   deps: OperationDeps,
   record: PublishRecord,
-  driver: CsiNodeDriver | undefined,
+  by: { readonly driver: CsiNodeDriver | undefined; readonly proof: UnmountProof },
 ): Promise<void> {
+  const { driver, proof } = by;
   const { records, host, local } = deps;
   if (record.phase !== 'stopping') await records.save({ ...record, phase: 'stopping' });
   if (record.csi !== undefined) {
     if (driver === undefined)
       throw new VolumeError('missing', `Driver "${record.csi.driver}" is not registered`);
-    await unpublishVolume(driver, { handle: record.csi.handle, target: record.target });
+    await unpublishVolume(driver, { handle: record.csi.handle, target: record.target }, proof);
   } else if (record.type !== 'csi') {
-    await local[record.type].unpublish(record.target);
+    await local[record.type].unpublish(record.target, proof);
   }
   if (record.type !== 'host-path' && (await mountsAt(host, record.target)).length > 0) {
     throw new VolumeError('mismatch', `"${record.target}" is still mounted although it was taken down`);

@@ -3,9 +3,11 @@ import { assert } from '#base/assert.ts';
 import { CsiError } from '#csi/csi-error.ts';
 import { csiAccessMode } from '#volumes/csi/access-mode.ts';
 import { type CsiNodeDriver, type CsiVolume, stageVolume, unstageVolume } from '#volumes/csi/csi-volume.ts';
+import { mountsAt } from '#volumes/mount-table.ts';
+import type { UnmountProof } from '#volumes/unmount-proof.ts';
 import type { Attachment } from './attachment.ts';
 import type { DesiredMount } from './desired-world.ts';
-import type { StagedIdentity, StageRecord } from './mount-record.ts';
+import { type StagedIdentity, type StageRecord, seenMount } from './mount-record.ts';
 import type { OperationDeps } from './operation-deps.ts';
 import { type CsiSource, volumeKey } from './resolved-volume.ts';
 import { removeStageData, writeStageData } from '#volumes/csi/vol-data.ts';
@@ -58,7 +60,14 @@ export async function stage(
   const { records, files, bootId } = deps;
   const csi = identityOf(deps, mount.source, made);
   const before = records.stage(csi.volume);
-  const record: StageRecord = { kind: 'stage', key: csi.volume, csi, bootId, phase: 'starting' };
+  const record: StageRecord = {
+    kind: 'stage',
+    key: csi.volume,
+    csi,
+    bootId,
+    phase: 'starting',
+    seen: undefined,
+  };
   await Promise.all([records.save(record), writeStageData(files, csi)]);
   try {
     await stageVolume(deps, made.driver, {
@@ -73,21 +82,22 @@ export async function stage(
     }
     throw error;
   }
-  await records.save({ ...record, phase: 'done' });
+  const top = (await mountsAt(deps.host, csi.stagePath)).at(-1);
+  await records.save({ ...record, phase: 'done', seen: seenMount(top) });
 }
 
 /** NodeUnstageVolume; the record goes only after its confirmed answer. */
 export async function unstage(
   deps: OperationDeps,
   record: StageRecord,
-  driver: CsiNodeDriver,
+  by: { readonly driver: CsiNodeDriver; readonly proof: UnmountProof },
 ): Promise<void> {
   const { records } = deps;
   const holders = records.publishes().filter((one) => one.csi?.volume === record.key);
   assert(holders.length === 0, 'a volume is unstaged only after each of its mounts was unpublished');
   await records.save({ ...record, phase: 'stopping' });
   const { handle, stagePath } = record.csi;
-  await unstageVolume(deps, driver, { handle, stagePath });
+  await unstageVolume(deps, by.driver, { handle, stagePath, proof: by.proof });
   await forgetStage(deps, record);
 }
 

@@ -6,10 +6,11 @@ import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { WorkQueue } from '#client/work-queue.ts';
+import type { UnmountProof } from '#volumes/unmount-proof.ts';
 import type { DriverRegistry } from '../plugins/driver-registry.ts';
 import { readAttachment } from './attachment.ts';
 import { decideVolumes, type VolumeStep } from './decide.ts';
-import type { DesiredMount, DesiredWorld } from './desired-world.ts';
+import type { DesiredMount } from './desired-world.ts';
 import { expandIfNeeded } from './expand-operation.ts';
 import {
   type ObservedVolume,
@@ -23,12 +24,12 @@ import { publishCsi, publishLocal, unpublish } from './publish-operation.ts';
 import { publishPresence } from './presence.ts';
 import { type CsiSource, volumeKey } from './resolved-volume.ts';
 import { stage, unstage } from './stage-operation.ts';
+import { type ProofDeps, proveUnpublish, proveUnstage } from './unmount-proof.ts';
 
-export interface VolumeWorldDeps extends OperationDeps {
+export interface VolumeWorldDeps extends OperationDeps, ProofDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly desired: DesiredWorld;
   readonly drivers: DriverRegistry;
   readonly node: ObserveDeps['node'];
   /** Called after the volumes of a pod have changed. */
@@ -184,13 +185,15 @@ export class VolumeWorld {
         const record = records.publish(step.mount);
         if (record === undefined) return;
         this.#written.delete(step.mount);
-        return unpublish(this.#deps, record, record.csi && drivers.get(record.csi.driver));
+        const proof = this.#logged(await proveUnpublish(this.#deps, record));
+        return unpublish(this.#deps, record, { driver: record.csi && drivers.get(record.csi.driver), proof });
       }
       case 'unstage': {
         const record = records.stage(step.volume);
         const driver = record && drivers.get(record.csi.driver);
         if (record === undefined || driver === undefined) return;
-        return unstage(this.#deps, record, driver);
+        const proof = this.#logged(await proveUnstage(this.#deps, record));
+        return unstage(this.#deps, record, { driver, proof });
       }
       case 'stage': {
         const mount = desired.mounts().find((one) => stagedVolumeOf(one) === step.volume);
@@ -205,6 +208,14 @@ export class VolumeWorld {
       case 'wait':
         return;
     }
+  }
+
+  #logged(proof: UnmountProof): UnmountProof {
+    this.#deps.log.info('proven: may be taken down', {
+      path: proof.subject,
+      evidence: proof.evidence.join('; '),
+    });
+    return proof;
   }
 
   async #publish(mount: DesiredMount, observed: ObservedVolume | undefined): Promise<void> {

@@ -4,6 +4,7 @@
 import type { CsiNode } from '#csi/client.ts';
 import type { VolumeCapability } from '#csi/generated/csi.ts';
 import type { Tree } from '../tree.ts';
+import { checkProof, type UnmountProof } from '../unmount-proof.ts';
 import type { CsiAccessMode } from './access-mode.ts';
 
 export type NodeCapability =
@@ -103,7 +104,9 @@ export async function publishVolume(
 export async function unpublishVolume(
   driver: CsiNodeDriver,
   request: { readonly handle: string; readonly target: string },
+  proof: UnmountProof,
 ): Promise<void> {
+  checkProof(proof, request.target);
   await driver.node.nodeUnpublishVolume(
     { volumeId: request.handle, targetPath: request.target },
     { timeoutMs: CALL_TIMEOUT_MS },
@@ -114,8 +117,9 @@ export async function unpublishVolume(
 export async function unstageVolume(
   { tree }: { readonly tree: Tree },
   driver: CsiNodeDriver,
-  request: { readonly handle: string; readonly stagePath: string },
+  request: { readonly handle: string; readonly stagePath: string; readonly proof: UnmountProof },
 ): Promise<void> {
+  checkProof(request.proof, request.stagePath);
   await driver.node.nodeUnstageVolume(
     { volumeId: request.handle, stagingTargetPath: request.stagePath },
     { timeoutMs: CALL_TIMEOUT_MS },

@@ -3,6 +3,7 @@
 import type { Host } from '#host/host.ts';
 import { mountsAt } from '../mount-table.ts';
 import type { RemoveOwnedTree, Tree } from '../tree.ts';
+import { checkProof } from '../unmount-proof.ts';
 import type { LocalVolumeType } from '../volume-type.ts';
 
 export interface EmptyDirSource {
@@ -39,7 +40,8 @@ export function emptyDirType({ host, tree, removeOwnedTree }: EmptyDirDeps): Loc
       if (group !== undefined) await tree.giveToGroup(target, group);
       return { hostPath: target, isMount: source.medium === 'memory' };
     },
-    async unpublish(target) {
+    async unpublish(target, proof) {
+      checkProof(proof, target);
       // A publish repeated after a crash may have stacked mounts: every one goes.
       for (const mount of await mountsAt(host, target)) await host.mounts.unmount(mount.mountPoint);
       if ((await tree.kind(target)) !== undefined) await removeOwnedTree(target);

@@ -3,6 +3,7 @@
 import type { Host } from '#host/host.ts';
 import { type AtomicWriterDeps, type Payload, writePayload } from '../atomic-writer.ts';
 import { mountsAt } from '../mount-table.ts';
+import { checkProof } from '../unmount-proof.ts';
 import type { LocalVolumeType } from '../volume-type.ts';
 
 export interface SecretSource {
@@ -32,7 +33,8 @@ export function secretType(deps: SecretDeps): LocalVolumeType<SecretSource> {
       if (changed && group !== undefined) await tree.giveToGroup(target, group);
       return { hostPath: target, isMount: true };
     },
-    async unpublish(target) {
+    async unpublish(target, proof) {
+      checkProof(proof, target);
       for (const mount of await mountsAt(host, target)) await host.mounts.unmount(mount.mountPoint);
       // The tmpfs took the files with it: what remains is the empty mount point.
       await tree.removeDirectory(target);
