@@ -1,4 +1,5 @@
 // The controller service of the disk driver as a process.
+import { realClock } from '#base/real/clock.ts';
 import { realLog } from '#base/real/log.ts';
 import { HOLDFAST_VERSION } from '#compose/version.ts';
 import { diskController } from '#drivers/disk/services.ts';
@@ -14,7 +15,7 @@ const log = realLog('disk-controller', { level: 'info' });
 const capacity = options.optional('capacity-bytes');
 await runDaemon(
   diskController(
-    { grpc: realGrpc(), files: realFiles(), host: realHost(), log },
+    { grpc: realGrpc(), files: realFiles(), host: realHost(), clock: realClock(), log },
     {
       pool: {
         directory: options.required('pool'),

@@ -33,7 +33,12 @@ export async function poolCapacity({ host, ledger, paths, limitBytes }: Capacity
   for (const [index, record] of records.entries()) {
     const promised = promisedOf(record);
     promisedBytes += promised;
-    reservedBytes += Math.max(0, promised - (images[index]?.allocatedBytes ?? 0));
+    // What an image shares with another one is not taken until one of the two changes.
+    reservedBytes += Math.max(0, promised - (images[index]?.allocatedBytes ?? 0)) + record.sharedBytes;
+  }
+  for (const { heldBytes, isShared, phase } of await ledger.snapshots.list()) {
+    promisedBytes += heldBytes;
+    if (isShared || phase === 'cutting') reservedBytes += heldBytes;
   }
   const onDisk = Number(usage.availableBytes) - reservedBytes;
   const underLimit = limitBytes === undefined ? onDisk : limitBytes - promisedBytes;

@@ -10,7 +10,7 @@ import { memoryFiles } from '#files/memory.ts';
 import type { GrpcCode } from '#transport/grpc.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
 import { controllerHandlers } from './controller.ts';
-import { oneAfterAnother } from './exclusive.ts';
+import { exclusive, oneAfterAnother } from './exclusive.ts';
 import { identityHandlers } from './identity.ts';
 import { poolLedger } from './ledger.ts';
 import { logged } from './logged.ts';
@@ -41,6 +41,8 @@ beforeEach(async () => {
     paths,
     poolName: POOL.name,
     limitBytes: 10 * GIB,
+    clock: realClock(),
+    oneAtATime: exclusive(),
     inTurn: oneAfterAnother(),
     host: hostInMemory(),
   };
@@ -58,7 +60,10 @@ function hostInMemory(): Parameters<typeof controllerHandlers>[0]['host'] {
       ? undefined
       : { sizeBytes, allocatedBytes: 0, deviceId: 1, inode: path.length };
   };
+  const never = (): Promise<never> => Promise.reject(new Error('mounts belong to the node'));
   return {
+    mounts: { table: async () => [], mount: never, bind: never, unmount: never, setPropagation: never },
+    blocks: { isFree: never, sizeBytes: never, numberOf: async () => '7:9' },
     images: {
       stat,
       create: async (path, sizeBytes) => void images.set(path, sizeBytes),
@@ -155,9 +160,15 @@ describe('creating', () => {
         code: 'INVALID_ARGUMENT',
       },
       {
-        rule: 'DSK3',
-        when: 'from a snapshot',
+        rule: 'DSK68',
+        when: 'from a snapshot that does not exist',
         changes: { volumeContentSource: { snapshot: { snapshotId: 's' } } },
+        code: 'NOT_FOUND',
+      },
+      {
+        rule: 'DSK3',
+        when: 'from a source without a name',
+        changes: { volumeContentSource: { snapshot: { snapshotId: '' } } },
         code: 'INVALID_ARGUMENT',
       },
       {

@@ -1,5 +1,6 @@
 // The Controller service. It owns the ledger: attach exclusivity lives there and nowhere else; loop devices and mounts
-// belong to the node service. Rules DSK1 to DSK16.
+// belong to the node service. Rules DSK1 to DSK16 and DSK60 to DSK72.
+import type { Clock } from '#base/clock.ts';
 import type { Handlers } from '#csi/client.ts';
 import { CsiError } from '#csi/csi-error.ts';
 import type { ControllerMethods, ControllerServiceCapabilityRPCType } from '#csi/generated/csi.ts';
@@ -7,19 +8,31 @@ import type { LocalHost } from '#host/host.ts';
 import { attachVolume, detachVolume } from './attachment.ts';
 import { wantedAccess } from './capability.ts';
 import { type CapacityDeps, poolCapacity } from './capacity.ts';
+import {
+  createSnapshot,
+  deleteSnapshot,
+  existingSnapshot,
+  snapshotOf,
+  snapshotWanted,
+} from './create-snapshot.ts';
 import { createVolume, deleteVolume, isPool, volumeOf, volumeWanted } from './create-volume.ts';
-import { exclusive } from './exclusive.ts';
+import type { Exclusive } from './exclusive.ts';
 import { expandVolume } from './expand-volume.ts';
 import { existingVolume, type Ledger } from './ledger.ts';
+import { listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
 import type { PoolPaths } from './pool.ts';
+import { parseSnapshotId } from './snapshot-id.ts';
 import { parseVolumeId } from './volume-id.ts';
 
 export interface ControllerParts extends CapacityDeps {
-  readonly host: Pick<LocalHost, 'images' | 'filesystems' | 'loops'>;
+  readonly host: Pick<LocalHost, 'images' | 'filesystems' | 'loops' | 'blocks' | 'mounts'>;
+  readonly clock: Clock;
   readonly ledger: Ledger;
   readonly paths: PoolPaths;
   readonly poolName: string;
+  /** One call for a volume, snapshot or group at a time. */
+  readonly oneAtATime: Exclusive;
   /** Runs steps that look at the whole pool one after another. */
   readonly inTurn: <T>(step: () => Promise<T>) => Promise<T>;
 }
@@ -31,19 +44,24 @@ const CAPABILITIES: readonly ControllerServiceCapabilityRPCType[] = [
   'LIST_VOLUMES_PUBLISHED_NODES',
   'GET_CAPACITY',
   'EXPAND_VOLUME',
+  'CREATE_DELETE_SNAPSHOT',
+  'LIST_SNAPSHOTS',
+  'GET_SNAPSHOT',
+  'CLONE_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
 ];
 
 export function controllerHandlers(parts: ControllerParts): Partial<Handlers<ControllerMethods>> {
-  const { ledger, poolName } = parts;
-  const oneAtATime = exclusive();
+  const { ledger, poolName, oneAtATime } = parts;
   return {
     controllerGetCapabilities: async () => ({
       capabilities: CAPABILITIES.map((type) => ({ rpc: { type } })),
     }),
     async createVolume(request) {
       const wanted = volumeWanted(request, poolName);
-      const record = await oneAtATime.run(wanted.id, () => createVolume(parts, wanted));
+      // The source of a clone can be neither attached nor deleted meanwhile.
+      const keys = wanted.source === undefined ? [wanted.id] : [wanted.id, wanted.source.id];
+      const record = await oneAtATime.runAll(keys, () => createVolume(parts, wanted));
       return { volume: volumeOf(record, poolName) };
     },
     async deleteVolume({ volumeId }) {
@@ -71,6 +89,23 @@ export function controllerHandlers(parts: ControllerParts): Partial<Handlers<Con
       if (problem !== undefined) return { message: problem };
       return { confirmed: { volumeCapabilities, volumeContext, parameters } };
     },
+    async createSnapshot(request) {
+      const wanted = snapshotWanted(request);
+      const record = await oneAtATime.runAll([wanted.id, wanted.sourceVolumeId], () =>
+        createSnapshot(parts, wanted),
+      );
+      return { snapshot: snapshotOf(record) };
+    },
+    async deleteSnapshot({ snapshotId }) {
+      if (snapshotId === '') throw new CsiError('INVALID_ARGUMENT', 'The request lacks its "snapshot_id"');
+      const id = parseSnapshotId(snapshotId);
+      if (id !== undefined) await oneAtATime.run(id, () => deleteSnapshot(parts, id));
+      return {};
+    },
+    listSnapshots: (request) => listSnapshots(ledger, request),
+    getSnapshot: async ({ snapshotId }) => ({
+      snapshot: snapshotOf(await existingSnapshot(parts, snapshotId)),
+    }),
     listVolumes: (request) => listVolumes(ledger, poolName, request),
     async getCapacity({ accessibleTopology, volumeCapabilities }) {
       const isElsewhere = accessibleTopology !== null && !isPool(accessibleTopology, poolName);

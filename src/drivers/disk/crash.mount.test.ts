@@ -3,19 +3,29 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { realClock } from '#base/real/clock.ts';
 import type { Files } from '#files/files.ts';
 import { realFiles } from '#files/real/files.ts';
 import type { LocalHost } from '#host/host.ts';
 import { realHost } from '#host/real/host.ts';
 import type { Handlers } from '#csi/client.ts';
-import type { ControllerMethods, NodeMethods, VolumeCapability } from '#csi/generated/csi.ts';
+import { CsiError } from '#csi/csi-error.ts';
+import type {
+  ControllerMethods,
+  CreateVolumeRequest,
+  GroupControllerMethods,
+  NodeMethods,
+  VolumeCapability,
+} from '#csi/generated/csi.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
 import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { controllerHandlers } from './controller.ts';
-import { oneAfterAnother } from './exclusive.ts';
+import { exclusive, oneAfterAnother } from './exclusive.ts';
+import { groupHandlers } from './group-snapshots.ts';
 import { poolLedger } from './ledger.ts';
 import { nodeHandlers } from './node.ts';
 import { poolPaths } from './pool.ts';
+import { endFreezes } from './still-image.ts';
 
 const MIB = 1024 * 1024;
 const real = { host: realHost(), files: realFiles() };
@@ -77,6 +87,13 @@ function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
       ...images,
       create: (path, size) => fused(fuse, () => images.create(path, size)),
       remove: (path) => fused(fuse, () => images.remove(path)),
+      // Killed in the middle, a copy leaves a part.
+      copy: (from, to, abort) =>
+        fused(
+          fuse,
+          () => images.copy(from, to, abort),
+          () => writeFile(to, 'a part'),
+        ),
       wipe: (path, proof) => fused(fuse, () => images.wipe(path, proof)),
     },
     filesystems: {
@@ -89,6 +106,12 @@ function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
           () => writeFile(request.device, Buffer.alloc(MIB, 0x53), { flag: 'r+' }),
         ),
       grow: (request) => fused(fuse, () => filesystems.grow(request)),
+      renewIdentity: (device, fsType) => fused(fuse, () => filesystems.renewIdentity(device, fsType)),
+      async whileFrozen(mount, step) {
+        const left = await filesystems.whileFrozen(mount, step);
+        if (fuse.isBlown) throw new Killed('this process is gone');
+        return left;
+      },
     },
     mountPoints: {
       ...mountPoints,
@@ -100,6 +123,7 @@ function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
 
 interface Driver {
   readonly controller: Partial<Handlers<ControllerMethods>>;
+  readonly group: Handlers<GroupControllerMethods>;
   readonly node: Handlers<NodeMethods>;
 }
 
@@ -115,8 +139,18 @@ async function driver(fuse: Fuse): Promise<Driver> {
   const host = fusedHost(fuse, real.host);
   const ledger = poolLedger(fusedFiles(fuse, real.files), paths);
   const shared = { host, ledger, paths, poolName: 'pool-1' };
+  const parts = {
+    ...shared,
+    clock: realClock(),
+    limitBytes: 1000 * MIB,
+    oneAtATime: exclusive(),
+    inTurn: oneAfterAnother(),
+  };
+  // As the controller service does when it begins.
+  await endFreezes(parts);
   return {
-    controller: controllerHandlers({ ...shared, limitBytes: 200 * MIB, inTurn: oneAfterAnother() }),
+    controller: controllerHandlers(parts),
+    group: groupHandlers(parts),
     node: nodeHandlers({ ...shared, nodeId: 'node-1', maxVolumes: 0 }),
   };
 }
@@ -124,11 +158,32 @@ async function driver(fuse: Fuse): Promise<Driver> {
 interface Life {
   readonly staging: string;
   readonly target: string;
+  /** Where the volume made from the snapshot is staged. */
+  readonly staging2: string;
   volumeId: string;
+  snapshotId: string;
+  groupId: string;
+  restoredId: string;
+  cloneId: string;
 }
 
 const signal = new AbortController().signal;
 const NONE = { secrets: {}, volumeContext: {}, publishContext: {} };
+
+const creation = (
+  name: string,
+  mib: number,
+  volumeContentSource: CreateVolumeRequest['volumeContentSource'],
+): CreateVolumeRequest => ({
+  name,
+  capacityRange: { requiredBytes: String(mib * MIB), limitBytes: '0' },
+  volumeCapabilities: [CAPABILITY],
+  parameters: {},
+  secrets: {},
+  volumeContentSource,
+  accessibilityRequirements: null,
+  mutableParameters: {},
+});
 
 /** The calls of a volume's life in order; `check` looks at the world after its call has succeeded. */
 const CALLS: readonly {
@@ -139,19 +194,7 @@ const CALLS: readonly {
   {
     name: 'CreateVolume',
     async call({ controller }, life) {
-      const reply = await controller.createVolume?.(
-        {
-          name: 'pvc-1',
-          capacityRange: { requiredBytes: String(64 * MIB), limitBytes: '0' },
-          volumeCapabilities: [CAPABILITY],
-          parameters: {},
-          secrets: {},
-          volumeContentSource: null,
-          accessibilityRequirements: null,
-          mutableParameters: {},
-        },
-        signal,
-      );
+      const reply = await controller.createVolume?.(creation('pvc-1', 64, null), signal);
       life.volumeId = reply?.volume?.volumeId ?? '';
     },
   },
@@ -186,6 +229,93 @@ const CALLS: readonly {
         signal,
       ),
     check: ({ target }) => writeFile(join(target, 'file'), 'kept'),
+  },
+  {
+    name: 'CreateSnapshot of the mounted volume',
+    async call({ controller }, life) {
+      const reply = await controller.createSnapshot?.(
+        { name: 's-1', sourceVolumeId: life.volumeId, secrets: {}, parameters: {} },
+        signal,
+      );
+      life.snapshotId = reply?.snapshot?.snapshotId ?? '';
+    },
+    check: ({ target }) => writeFile(join(target, 'later'), 'not in the snapshot'),
+  },
+  {
+    name: 'CreateVolumeGroupSnapshot',
+    async call({ group }, life) {
+      const reply = await group.createVolumeGroupSnapshot(
+        { name: 'g-1', sourceVolumeIds: [life.volumeId], secrets: {}, parameters: {} },
+        signal,
+      );
+      life.groupId = reply.groupSnapshot?.groupSnapshotId ?? '';
+    },
+  },
+  {
+    name: 'CreateVolume from the snapshot, larger',
+    async call({ controller }, life) {
+      const source = { snapshot: { snapshotId: life.snapshotId } };
+      const reply = await controller.createVolume?.(creation('pvc-2', 80, source), signal);
+      life.restoredId = reply?.volume?.volumeId ?? '';
+      await controller.controllerPublishVolume?.(
+        {
+          volumeId: life.restoredId,
+          nodeId: 'node-1',
+          volumeCapability: CAPABILITY,
+          readonly: false,
+          ...NONE,
+        },
+        signal,
+      );
+    },
+  },
+  {
+    name: 'NodeStageVolume of the restored volume beside its source',
+    call: ({ node }, { restoredId, staging2 }) =>
+      node.nodeStageVolume(
+        { volumeId: restoredId, stagingTargetPath: staging2, volumeCapability: CAPABILITY, ...NONE },
+        signal,
+      ),
+    async check({ staging2 }) {
+      expect((await readdir(staging2)).toSorted()).toEqual(['file', 'lost+found']);
+      expect(await readFile(join(staging2, 'file'), 'utf8')).toBe('kept');
+      expect((await real.host.filesystems.usage(staging2)).totalBytes).toBeGreaterThan(BigInt(60 * MIB));
+    },
+  },
+  {
+    name: 'the end of the restored volume and of its snapshot',
+    async call({ controller, node }, { restoredId, snapshotId, staging2 }) {
+      await node
+        .nodeUnstageVolume({ volumeId: restoredId, stagingTargetPath: staging2 }, signal)
+        .catch((error: unknown) => {
+          // Repeated after its volume has gone already.
+          if (!(error instanceof CsiError) || error.code !== 'NOT_FOUND') throw error;
+        });
+      await controller.controllerUnpublishVolume?.(
+        { volumeId: restoredId, nodeId: 'node-1', secrets: {} },
+        signal,
+      );
+      await controller.deleteSnapshot?.({ snapshotId, secrets: {} }, signal);
+      await controller.deleteVolume?.({ volumeId: restoredId, secrets: {} }, signal);
+    },
+  },
+  {
+    name: 'DeleteVolumeGroupSnapshot',
+    call: ({ group }, { groupId }) =>
+      group.deleteVolumeGroupSnapshot({ groupSnapshotId: groupId, snapshotIds: [], secrets: {} }, signal),
+  },
+  {
+    name: 'CreateVolume as a clone of the mounted volume',
+    async call({ controller }, life) {
+      const source = { volume: { volumeId: life.volumeId } };
+      const reply = await controller.createVolume?.(creation('pvc-3', 64, source), signal);
+      life.cloneId = reply?.volume?.volumeId ?? '';
+    },
+  },
+  {
+    name: 'DeleteVolume of the clone',
+    call: async ({ controller }, { cloneId }) =>
+      controller.deleteVolume?.({ volumeId: cloneId, secrets: {} }, signal),
   },
   {
     name: 'NodeUnpublishVolume',
@@ -244,7 +374,12 @@ async function live(killed: number, fuse: Fuse): Promise<number> {
   const life: Life = {
     staging: join(scratch.path, 'stage'),
     target: join(scratch.path, 'target'),
+    staging2: join(scratch.path, 'stage2'),
     volumeId: '',
+    snapshotId: '',
+    groupId: '',
+    restoredId: '',
+    cloneId: '',
   };
   const pool = join(scratch.path, 'pool');
   const sound: Fuse = { at: -1, when: 'before', count: 0, isBlown: false };
@@ -252,6 +387,7 @@ async function live(killed: number, fuse: Fuse): Promise<number> {
   await ledger.prepare();
   await ledger.writeNode('node-1');
   await mkdir(life.staging, { recursive: true });
+  await mkdir(life.staging2, { recursive: true });
   for (const [index, { call, check }] of CALLS.entries()) {
     if (index === killed) await call(await driver(fuse), life).catch(expectKilled);
     if (index !== killed || fuse.isBlown) await call(await driver(sound), life);
@@ -260,6 +396,8 @@ async function live(killed: number, fuse: Fuse): Promise<number> {
   expect(await readdir(join(pool, 'volumes'))).toEqual([]);
   expect(await readdir(join(pool, 'ledger'))).toEqual([]);
   expect(await readdir(join(pool, 'formats'))).toEqual([]);
+  for (const rest of ['snapshots', 'snapshot-ledger', 'group-ledger', 'freezes'])
+    expect(await readdir(join(pool, rest))).toEqual([]);
   return fuse.count;
 }
 

@@ -2,15 +2,17 @@
 // point ends as if nothing had happened:
 //
 //   create: record `creating` → format record `blank` → image → record `ready`
+//   from a snapshot or volume: record `creating` → copied image, grown → format record of the source → record `ready`
 //   delete: record `deleting` → image gone → format record gone → record gone
 import { CsiError } from '#csi/csi-error.ts';
 import type { CreateVolumeRequest, Topology, TopologyRequirement, Volume } from '#csi/generated/csi.ts';
 import { wantedAccess } from './capability.ts';
 import { demandCapacity } from './capacity.ts';
 import type { ControllerParts } from './controller.ts';
+import { copyContents, originOf, originSize } from './copy-volume.ts';
 import { poolTopology, TOPOLOGY_KEY } from './pool.ts';
-import type { VolumeRecord } from './records.ts';
-import { fitsRange, newSize, type SizeRange, sizeRange } from './size.ts';
+import type { VolumeOrigin, VolumeRecord } from './records.ts';
+import { fitsRange, newSize, type SizeRange, sizeFrom, sizeRange } from './size.ts';
 import { type VolumeId, volumeIdOf } from './volume-id.ts';
 
 // What the provisioner adds for drivers that want to know; nothing here depends on it.
@@ -21,20 +23,16 @@ export interface VolumeWanted {
   readonly name: string;
   readonly range: SizeRange;
   readonly fsType: 'ext4' | 'xfs' | undefined;
+  readonly source: VolumeOrigin | undefined;
 }
 
 /** Reads and checks a request. */
 export function volumeWanted(request: CreateVolumeRequest, poolName: string): VolumeWanted {
   if (request.name === '') throw invalid('its "name" is missing');
   if (request.volumeCapabilities.length === 0) throw invalid('its "volume_capabilities" are missing');
-  if (request.volumeContentSource !== null)
-    throw invalid('volumes from snapshots or other volumes are not supported');
   if (Object.keys(request.mutableParameters).length > 0)
     throw invalid('"mutable_parameters" are not supported');
-  const unknown = Object.keys(request.parameters).find((key) => !IGNORED_PARAMETER.test(key));
-  if (unknown !== undefined) {
-    throw invalid(`the parameter ${JSON.stringify(unknown.slice(0, 80))} is unknown: this driver takes none`);
-  }
+  demandParameters(request.parameters, 'create the volume');
   const wanted = request.volumeCapabilities.map((capability) => wantedAccess(capability).how);
   demandTopology(request.accessibilityRequirements, poolName);
   return {
@@ -44,7 +42,18 @@ export function volumeWanted(request: CreateVolumeRequest, poolName: string): Vo
     fsType: wanted
       .map((how) => (how.kind === 'mount' ? how.fsType : undefined))
       .find((type) => type !== undefined),
+    source: originOf(request.volumeContentSource),
   };
+}
+
+/** INVALID_ARGUMENT for a parameter of a class that this driver does not know. */
+export function demandParameters(parameters: Readonly<Record<string, string>>, doing: string): void {
+  const unknown = Object.keys(parameters).find((key) => !IGNORED_PARAMETER.test(key));
+  if (unknown === undefined) return;
+  throw new CsiError(
+    'INVALID_ARGUMENT',
+    `Cannot ${doing}: the parameter ${JSON.stringify(unknown.slice(0, 80))} is unknown: this driver takes none`,
+  );
 }
 
 function invalid(because: string): CsiError {
@@ -83,15 +92,22 @@ export async function createVolume(parts: ControllerParts, wanted: VolumeWanted)
       `The volume ${wanted.id} of this name exists with ${known.sizeBytes} bytes, which is not in the range asked for`,
     );
   }
+  if (known.source?.kind !== wanted.source?.kind || known.source?.id !== wanted.source?.id) {
+    throw new CsiError(
+      'ALREADY_EXISTS',
+      `The volume ${wanted.id} of this name exists and was made from ${known.source?.id ?? 'nothing'}`,
+    );
+  }
   return known.phase === 'ready' ? known : finishCreation(parts, known);
 }
 
 /** In turn, so that two volumes never get the same free space. */
 async function begin(
   parts: ControllerParts,
-  { id, name, range, fsType }: VolumeWanted,
+  { id, name, range, fsType, source }: VolumeWanted,
 ): Promise<VolumeRecord> {
-  const sizeBytes = newSize(range, fsType);
+  const sizeBytes =
+    source === undefined ? newSize(range, fsType) : sizeFrom(range, await originSize(parts, source));
   await demandCapacity(parts, sizeBytes, `create a volume of ${sizeBytes} bytes`);
   if ((await parts.host.images.stat(parts.paths.image(id))) !== undefined) {
     // A record outlives its image in both directions, so this image is not one of ours, or its record was lost.
@@ -107,18 +123,23 @@ async function begin(
     sizeBytes,
     growingToBytes: undefined,
     attachment: undefined,
+    source,
+    sharedBytes: 0,
   };
   await parts.ledger.write(record);
   return record;
 }
 
-async function finishCreation(
-  { ledger, host, paths }: ControllerParts,
-  record: VolumeRecord,
-): Promise<VolumeRecord> {
-  const { id, sizeBytes } = record;
+async function finishCreation(parts: ControllerParts, record: VolumeRecord): Promise<VolumeRecord> {
+  const { ledger, host, paths } = parts;
+  const { id, sizeBytes, source } = record;
+  if (source !== undefined) {
+    const ready: VolumeRecord = { ...record, ...(await copyContents(parts, record, source)), phase: 'ready' };
+    await ledger.write(ready);
+    return ready;
+  }
   // Still `creating`: no node has ever seen the volume, so it is blank whatever was written before.
-  await ledger.writeFormat({ id, state: 'blank', fsType: undefined, filledBytes: 0 });
+  await ledger.writeFormat({ id, state: 'blank', fsType: undefined, filledBytes: 0, identity: 'own' });
   await host.images.create(paths.image(id), sizeBytes);
   const ready: VolumeRecord = { ...record, phase: 'ready' };
   await ledger.write(ready);
@@ -154,12 +175,17 @@ export async function deleteVolume(
 }
 
 /** A volume as replies show it. */
-export function volumeOf({ id, sizeBytes }: VolumeRecord, poolName: string): Volume {
+export function volumeOf({ id, sizeBytes, source }: VolumeRecord, poolName: string): Volume {
   return {
     volumeId: id,
     capacityBytes: String(sizeBytes),
     volumeContext: {},
-    contentSource: null,
+    contentSource:
+      source === undefined
+        ? null
+        : source.kind === 'snapshot'
+          ? { snapshot: { snapshotId: source.id } }
+          : { volume: { volumeId: source.id } },
     accessibleTopology: [poolTopology(poolName)],
   };
 }

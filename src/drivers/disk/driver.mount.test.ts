@@ -63,9 +63,10 @@ async function start({
   stop = new AbortController();
   const limit = capacityBytes === undefined ? {} : { capacityBytes };
   running = [
-    diskController({ ...deps, host, log: controllerLog.log }, { pool, socket: '/c.sock', ...limit }).run(
-      stop.signal,
-    ),
+    diskController(
+      { ...deps, clock: realClock(), host, log: controllerLog.log },
+      { pool, socket: '/c.sock', ...limit },
+    ).run(stop.signal),
     diskNode(
       { ...deps, host: nodeHost, log: nodeLog.log },
       { pool, socket: '/n.sock', nodeId: 'node-1', maxVolumes: 64 },

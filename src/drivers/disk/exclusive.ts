@@ -5,26 +5,28 @@ import { CsiError } from '#csi/csi-error.ts';
 export interface Exclusive {
   /** Runs `step` unless another one for `key` is running. */
   run<T>(key: string, step: () => Promise<T>): Promise<T>;
+  /** The same for several keys at once. */
+  runAll<T>(keys: readonly string[], step: () => Promise<T>): Promise<T>;
 }
 
 export function exclusive(): Exclusive {
   const running = new Set<string>();
-  return {
-    async run(key, step) {
-      if (running.has(key)) {
-        throw new CsiError(
-          'ABORTED',
-          `Another call for ${JSON.stringify(key.slice(0, 140))} is still running: try again later`,
-        );
-      }
-      running.add(key);
-      try {
-        return await step();
-      } finally {
-        running.delete(key);
-      }
-    },
+  const runAll: Exclusive['runAll'] = async (keys, step) => {
+    const taken = keys.find((key) => running.has(key));
+    if (taken !== undefined) {
+      throw new CsiError(
+        'ABORTED',
+        `Another call for ${JSON.stringify(taken.slice(0, 140))} is still running: try again later`,
+      );
+    }
+    for (const key of keys) running.add(key);
+    try {
+      return await step();
+    } finally {
+      for (const key of keys) running.delete(key);
+    }
   };
+  return { runAll, run: (key, step) => runAll([key], step) };
 }
 
 /** Runs steps one after another, in the order of the calls. */

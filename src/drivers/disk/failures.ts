@@ -6,6 +6,7 @@ import type { GrpcCode } from '#transport/grpc.ts';
 
 const CODES: Readonly<Record<string, GrpcCode>> = {
   EBUSY: 'ABORTED',
+  ESTALE: 'ABORTED',
   ENOSPC: 'RESOURCE_EXHAUSTED',
   EDQUOT: 'RESOURCE_EXHAUSTED',
   UNSUPPORTED: 'FAILED_PRECONDITION',

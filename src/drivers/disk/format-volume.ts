@@ -102,10 +102,27 @@ async function existing(
   const device = await parts.host.loops.attach(parts.paths.image(id), { readOnly: false });
   const fsType = (await parts.host.filesystems.probe(device.device))?.fsType;
   const expected = wanted ?? format.fsType ?? fsType;
-  if (fsType !== undefined && fsType === expected) return { device, fsType };
+  if (fsType !== undefined && fsType === expected) {
+    await ownIdentity(parts, format, { device, fsType });
+    return { device, fsType };
+  }
   throw new CsiError(
     'FAILED_PRECONDITION',
     `Cannot mount volume ${id} as ${expected ?? 'a file system'}: it holds ${fsType ?? 'no file system that is known'}, ` +
       `and a volume that was ${format.state} is never formatted again`,
   );
+}
+
+/** A copied file system gets its own UUID before its first mount. What a user wrote on a raw block is not touched. */
+async function ownIdentity(
+  { host, ledger }: NodeParts,
+  format: FormatRecord,
+  { device: { device }, fsType }: FilledDevice,
+): Promise<void> {
+  if (format.state !== 'formatted' || format.identity === 'own') return;
+  demandDone(
+    await host.filesystems.renewIdentity(device, fsType),
+    `Cannot give the copied volume ${format.id} a UUID of its own`,
+  );
+  await ledger.writeFormat({ ...format, identity: 'own' });
 }

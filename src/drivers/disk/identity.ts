@@ -10,6 +10,7 @@ export function identityHandlers(files: Files, pool: PoolOptions): Handlers<Iden
     getPluginCapabilities: async () => ({
       capabilities: [
         { service: { type: 'CONTROLLER_SERVICE' } },
+        { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
         { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
         { volumeExpansion: { type: 'ONLINE' } },
       ],

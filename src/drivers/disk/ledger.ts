@@ -10,9 +10,22 @@ import {
   type FormatRecord,
   type VolumeRecord,
 } from './records.ts';
+import { type RecordStore, recordStore } from './record-store.ts';
+import { type GroupId, parseGroupId, parseSnapshotId, type SnapshotId } from './snapshot-id.ts';
+import {
+  decodeFreezeRecord,
+  decodeGroupRecord,
+  decodeSnapshotRecord,
+  type FreezeRecord,
+  type GroupRecord,
+  type SnapshotRecord,
+} from './snapshot-records.ts';
 import { parseVolumeId, type VolumeId } from './volume-id.ts';
 
 export interface Ledger {
+  readonly snapshots: RecordStore<SnapshotId, SnapshotRecord>;
+  readonly groups: RecordStore<GroupId, GroupRecord>;
+  readonly freezes: RecordStore<VolumeId, FreezeRecord>;
   /** The directories of the pool, made when missing. */
   prepare(): Promise<void>;
   read(id: VolumeId): Promise<VolumeRecord | undefined>;
@@ -33,8 +46,25 @@ export function poolLedger(files: Files, paths: PoolPaths): Ledger {
     return bytes === undefined ? undefined : decodeVolumeRecord(bytes, paths.record(id));
   };
   return {
+    snapshots: recordStore(files, {
+      directory: paths.snapshotRecords,
+      parse: parseSnapshotId,
+      decode: decodeSnapshotRecord,
+    }),
+    groups: recordStore(files, {
+      directory: paths.groupRecords,
+      parse: parseGroupId,
+      decode: decodeGroupRecord,
+    }),
+    freezes: recordStore(files, {
+      directory: paths.freezes,
+      parse: parseVolumeId,
+      decode: decodeFreezeRecord,
+    }),
     async prepare() {
-      for (const directory of [paths.volumes, paths.ledger, paths.formats, paths.nodes]) {
+      const { volumes, ledger, formats, nodes, snapshots, snapshotRecords, groupRecords, freezes } = paths;
+      const volumeParts = [volumes, ledger, formats, nodes];
+      for (const directory of [...volumeParts, snapshots, snapshotRecords, groupRecords, freezes]) {
         await files.makeDirectory(directory);
       }
     },

@@ -15,6 +15,8 @@ const QUIET: ReadonlySet<string> = new Set([
   'nodeGetCapabilities',
   'nodeGetVolumeStats',
   'listVolumes',
+  'listSnapshots',
+  'groupControllerGetCapabilities',
   'getCapacity',
 ]);
 

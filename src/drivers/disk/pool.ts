@@ -1,6 +1,7 @@
 // Where a pool keeps what: images in `volumes`, the controller's ledger in `ledger`, the node's format records in
 // `formats`, the nodes that serve the pool in `nodes`. Each file has one process that writes it.
 import { sha256Hex } from '#base/sha256.ts';
+import type { SnapshotId } from './snapshot-id.ts';
 import type { VolumeId } from './volume-id.ts';
 
 export const DRIVER_NAME = 'disk.holdfast.dev';
@@ -21,6 +22,12 @@ export interface PoolPaths {
   readonly ledger: string;
   readonly formats: string;
   readonly nodes: string;
+  /** Images of snapshots, their records, those of groups, and freezes under way. */
+  readonly snapshots: string;
+  readonly snapshotRecords: string;
+  readonly groupRecords: string;
+  readonly freezes: string;
+  snapshotImage(id: SnapshotId): string;
   image(id: VolumeId): string;
   record(id: VolumeId): string;
   format(id: VolumeId): string;
@@ -33,6 +40,11 @@ export function poolPaths(directory: string): PoolPaths {
     ledger: `${directory}/ledger`,
     formats: `${directory}/formats`,
     nodes: `${directory}/nodes`,
+    snapshots: `${directory}/snapshots`,
+    snapshotRecords: `${directory}/snapshot-ledger`,
+    groupRecords: `${directory}/group-ledger`,
+    freezes: `${directory}/freezes`,
+    snapshotImage: (id) => `${directory}/snapshots/${id}.img`,
     image: (id) => `${directory}/volumes/${id}.img`,
     record: (id) => `${directory}/ledger/${id}.json`,
     format: (id) => `${directory}/formats/${id}.json`,

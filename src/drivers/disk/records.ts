@@ -22,6 +22,16 @@ export interface VolumeRecord {
   readonly growingToBytes: number | undefined;
   /** At most one node at a time. */
   readonly attachment: Attachment | undefined;
+  /** What its first contents came from; undefined: it began blank. */
+  readonly source: VolumeOrigin | undefined;
+  /** What its image may still share with another one, and so does not take yet. */
+  readonly sharedBytes: number;
+}
+
+/** A snapshot's or volume's id. */
+export interface VolumeOrigin {
+  readonly kind: 'snapshot' | 'volume';
+  readonly id: string;
 }
 
 /**
@@ -39,6 +49,8 @@ export interface FormatRecord {
   readonly fsType: 'ext4' | 'xfs' | undefined;
   /** The device size that the file system was last made or grown for. */
   readonly filledBytes: number;
+  /** A file system that was copied with its image has its source's UUID until the node service renews it. */
+  readonly identity: 'own' | 'copied';
 }
 
 export function encodeRecord(record: VolumeRecord | FormatRecord): Uint8Array {
@@ -47,7 +59,7 @@ export function encodeRecord(record: VolumeRecord | FormatRecord): Uint8Array {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function parseFields(bytes: Uint8Array, path: string): Fields {
+export function parseFields(bytes: Uint8Array, path: string): Fields {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -58,17 +70,20 @@ function parseFields(bytes: Uint8Array, path: string): Fields {
   throw damaged(path, 'it holds no JSON object');
 }
 
-function damaged(path: string, because: string): CsiError {
+export function damaged(path: string, because: string): CsiError {
   return new CsiError(
     'INTERNAL',
     `Cannot use the record ${JSON.stringify(path)}: ${because}; nothing was changed`,
   );
 }
 
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 export function decodeVolumeRecord(bytes: Uint8Array, path: string): VolumeRecord {
-  const { id, name, phase, sizeBytes, growingToBytes, attachment } = parseFields(bytes, path);
+  const { id, name, phase, sizeBytes, growingToBytes, attachment, source, sharedBytes } = parseFields(
+    bytes,
+    path,
+  );
   const volumeId = typeof id === 'string' ? parseVolumeId(id) : undefined;
   if (volumeId === undefined || !path.endsWith(`/${volumeId}.json`))
     throw damaged(path, 'its "id" is not the one of its name');
@@ -85,7 +100,17 @@ export function decodeVolumeRecord(bytes: Uint8Array, path: string): VolumeRecor
     sizeBytes,
     growingToBytes,
     attachment: decodeAttachment(attachment, path),
+    source: decodeOrigin(source, path),
+    // Records of volumes that began blank do not say it.
+    sharedBytes: isSize(sharedBytes) ? sharedBytes : 0,
   };
+}
+
+function decodeOrigin(value: unknown, path: string): VolumeOrigin | undefined {
+  if (value === undefined) return undefined;
+  const { kind, id }: Fields = typeof value === 'object' && value !== null ? { ...value } : {};
+  if ((kind === 'snapshot' || kind === 'volume') && typeof id === 'string') return { kind, id };
+  throw damaged(path, 'its "source" is incomplete');
 }
 
 function decodeAttachment(value: unknown, path: string): Attachment | undefined {
@@ -99,15 +124,28 @@ function decodeAttachment(value: unknown, path: string): Attachment | undefined 
 }
 
 export function decodeFormatRecord(bytes: Uint8Array, path: string): FormatRecord {
-  const { id, state, fsType, filledBytes } = parseFields(bytes, path);
+  const fields = parseFields(bytes, path);
+  const { id, identity } = fields;
   const volumeId = typeof id === 'string' ? parseVolumeId(id) : undefined;
   if (volumeId === undefined || !path.endsWith(`/${volumeId}.json`))
     throw damaged(path, 'its "id" is not the one of its name');
+  return {
+    id: volumeId,
+    ...decodeFormat(fields, path),
+    identity: identity === 'copied' ? 'copied' : 'own',
+  };
+}
+
+/** What a device holds: the part of a format record that travels with a copy of its image. */
+export function decodeFormat(
+  { state, fsType, filledBytes }: Fields,
+  path: string,
+): Pick<FormatRecord, 'state' | 'fsType' | 'filledBytes'> {
   if (state !== 'blank' && state !== 'formatting' && state !== 'formatted' && state !== 'exposed') {
     throw damaged(path, 'its "state" is unknown');
   }
   if (fsType !== undefined && fsType !== 'ext4' && fsType !== 'xfs')
     throw damaged(path, 'its "fsType" is unknown');
   if (!isSize(filledBytes)) throw damaged(path, 'its "filledBytes" is no size');
-  return { id: volumeId, state, fsType, filledBytes };
+  return { state, fsType, filledBytes };
 }

@@ -1,5 +1,6 @@
 // The two processes of the driver: each serves its CSI socket until its signal aborts; the node's also registers with
 // the kubelet or the agent. main makes the effects and wires them.
+import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import { type Registration, serveRegistration } from '#csi/registration.ts';
 import { serveDriver } from '#csi/serve.ts';
@@ -7,12 +8,14 @@ import type { Files } from '#files/files.ts';
 import type { LocalHost } from '#host/host.ts';
 import type { GrpcTransport } from '#transport/grpc.ts';
 import { controllerHandlers } from './controller.ts';
-import { oneAfterAnother } from './exclusive.ts';
+import { exclusive, oneAfterAnother } from './exclusive.ts';
+import { groupHandlers } from './group-snapshots.ts';
 import { identityHandlers } from './identity.ts';
 import { poolLedger } from './ledger.ts';
 import { logged } from './logged.ts';
 import { nodeHandlers } from './node.ts';
 import { DRIVER_NAME, type PoolOptions, poolPaths } from './pool.ts';
+import { endFreezes } from './still-image.ts';
 
 export interface DiskDeps {
   readonly grpc: GrpcTransport;
@@ -47,8 +50,11 @@ export interface DiskService {
   run(signal: AbortSignal): Promise<void>;
 }
 
-export function diskController(deps: DiskDeps, options: DiskControllerOptions): DiskService {
-  const { grpc, files, host } = deps;
+export function diskController(
+  deps: DiskDeps & { readonly clock: Clock },
+  options: DiskControllerOptions,
+): DiskService {
+  const { grpc, files, host, clock } = deps;
   const { pool, socket, capacityBytes } = options;
   return {
     name: 'disk-controller',
@@ -59,17 +65,23 @@ export function diskController(deps: DiskDeps, options: DiskControllerOptions): 
       await ledger.prepare();
       const parts = {
         host,
+        clock,
         ledger,
         paths,
         poolName: pool.name,
         limitBytes: capacityBytes,
+        oneAtATime: exclusive(),
         inTurn: oneAfterAnother(),
       };
+      const thawed = await endFreezes(parts);
+      if (thawed > 0)
+        log.warn('a process before this one was ended while it copied frozen volumes', { thawed });
       await using serving = new AsyncDisposableStack();
       serving.use(
         await serveDriver(grpc, socket, {
           identity: logged(log, identityHandlers(files, pool)),
           controller: logged(log, controllerHandlers(parts)),
+          groupController: logged(log, groupHandlers(parts)),
         }),
       );
       log.info('serving', { socket });

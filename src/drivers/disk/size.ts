@@ -47,6 +47,17 @@ export function newSize(
   return size;
 }
 
+/** The size of a volume that begins as a copy: at least its source's. */
+export function sizeFrom({ requiredBytes, limitBytes }: SizeRange, sourceBytes: number): number {
+  if (requiredBytes !== 0 && requiredBytes < sourceBytes)
+    throw outOfRange(`its source has ${sourceBytes} bytes, ${requiredBytes} were asked for`);
+  // The source's own size is taken as it is; a larger one is rounded.
+  const size = requiredBytes <= sourceBytes ? sourceBytes : roundedSize(requiredBytes, limitBytes);
+  if (limitBytes !== undefined && size > limitBytes)
+    throw outOfRange(`its source has ${sourceBytes} bytes, ${limitBytes} are allowed`);
+  return size;
+}
+
 /** Up to a whole MiB; where the limit forbids that, up to a sector, which is all that a loop device shows. */
 export function roundedSize(bytes: number, limitBytes: number | undefined): number {
   const whole = Math.ceil(bytes / MIB) * MIB;

@@ -69,7 +69,9 @@ async function stageMount(parts: NodeParts, volume: VolumeRecord, wanted: Stagin
     target: wanted.staging,
     fsType: filled.fsType,
     flags: wanted.readOnly ? [...new Set([...wanted.mount.flags, 'ro' as const])] : wanted.mount.flags,
-    options: wanted.mount.options,
+    // A snapshot of a mounted xfs has a log that must be replayed before its UUID could change, so the kernel is told
+    // not to mind that two have the same.
+    options: filled.fsType === 'xfs' ? [...wanted.mount.options, 'nouuid'] : wanted.mount.options,
   });
   if (filled.fsType === 'xfs') await growFilled(parts, volume, filled, wanted.staging);
   // The kernel's table, not the success of the call, says that the volume is there.
