@@ -16,6 +16,7 @@ import { introduceDriver } from '#csi/driver.ts';
 import { schedulerLoop } from '#scheduler/connect.ts';
 import { attacherLoop } from '#sidecars/attacher/connect.ts';
 import { provisionerLoop } from '#sidecars/provisioner/connect.ts';
+import { resizerLoop } from '#sidecars/resizer/connect.ts';
 import type { Effects } from './effects.ts';
 import { runServices } from './run-services.ts';
 
@@ -90,6 +91,7 @@ function sidecarsOf(context: LoopContext, connection: CsiConnection): Service {
       const services = [
         { name: 'provisioner', make: provisionerLoop },
         { name: 'attacher', make: attacherLoop },
+        { name: 'resizer', make: resizerLoop },
       ].flatMap(({ name, make }) => {
         const { deps, recorder } = loopDeps(context, `${name}-${driver.name}`, driver.name);
         return [make(deps, { driver }), recorder];

@@ -4,6 +4,7 @@ import { sleep } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { CsiConnection } from './client.ts';
 import { CsiError } from './csi-error.ts';
+import type { PluginCapability } from './generated/csi.ts';
 
 export interface Driver {
   /** GetPluginInfo's name, which CSIDriver, classes and volumes spell. */
@@ -15,6 +16,8 @@ export interface Driver {
   readonly controllerCapabilities: ReadonlySet<string>;
   /** Group controller RPC types: `CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT`; absent: none. */
   readonly groupCapabilities?: ReadonlySet<string>;
+  /** Whether volumes may grow, and if only while nobody uses them; absent: the driver does not say. */
+  readonly volumeExpansion?: 'ONLINE' | 'OFFLINE';
 }
 
 const CALL_MS = 15_000;
@@ -63,5 +66,20 @@ async function describe(
   const groupCapabilities = new Set(
     group.capabilities.flatMap((c) => (c.rpc === undefined ? [] : [String(c.rpc?.type)])),
   );
-  return { name: info.name, connection, pluginCapabilities, controllerCapabilities, groupCapabilities };
+  const introduced = {
+    name: info.name,
+    connection,
+    pluginCapabilities,
+    controllerCapabilities,
+    groupCapabilities,
+  };
+  const volumeExpansion = announcedExpansion(plugin.capabilities);
+  return volumeExpansion === undefined ? introduced : { ...introduced, volumeExpansion };
+}
+
+/** ONLINE includes OFFLINE. */
+function announcedExpansion(capabilities: readonly PluginCapability[]): 'ONLINE' | 'OFFLINE' | undefined {
+  const types = capabilities.map(({ volumeExpansion }) => volumeExpansion?.type);
+  if (types.includes('ONLINE')) return 'ONLINE';
+  return types.includes('OFFLINE') ? 'OFFLINE' : undefined;
 }
