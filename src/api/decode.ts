@@ -2,6 +2,7 @@
 // Unknown and duplicate fields are named (an error, a warning or nothing, as asked) and dropped; a wrong type is a
 // 400 with its path; null is absent; zeros that the type does not tell from absent are dropped.
 import { getOwn, isJsonObject, type JsonObject, type JsonValue, setOwn } from './json.ts';
+import type { CustomForm } from './kind.ts';
 import { boundBody, expectObject, mediaType, parseBodyStrictly } from './parse-body.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
 import { PROTOBUF_TYPE } from './protobuf/encode.ts';
@@ -18,6 +19,8 @@ export interface DecodeOptions {
   /** What the URL asks for: a body that says otherwise is refused; one that says nothing gets it. */
   readonly apiVersion?: string;
   readonly kind?: string;
+  /** Set for a custom resource: its form takes the place of the type's. */
+  readonly custom?: CustomForm | undefined;
 }
 
 export interface Decoded {
@@ -50,7 +53,11 @@ export function decodeValue(
 ): Decoded {
   checkTypeMeta(value, options);
   const decoder = new Decoder(options.validation !== 'Ignore');
-  const typed = problemsNamed(options, value, () => decoder.struct(typeNamed(options.typeName), value));
+  const typed = problemsNamed(options, value, () =>
+    options.custom === undefined
+      ? decoder.struct(typeNamed(options.typeName), value)
+      : decoder.custom(options.custom, value),
+  );
   const strict = [...decoder.unknown, ...duplicates];
   if (options.validation === 'Strict' && strict.length > 0) {
     throw badRequest(`strict decoding error: ${strict.slice(0, MAX_STRICT_ERRORS).join(', ')}`);
@@ -123,6 +130,21 @@ class Decoder {
       if (field.always && !field.pointer && !Object.hasOwn(out, field.name)) this.#zero(out, field);
     }
     return out;
+  }
+
+  /** A custom object: metadata is everyone's, the rest is as its own schema says. */
+  custom(form: CustomForm, value: JsonObject): JsonObject {
+    const { metadata, ...rest } = value;
+    const { object, unknown } = form.shape(rest);
+    for (const path of unknown) this.#report(formatPath(path));
+    if (metadata === undefined || metadata === null) return object;
+    this.#path.push('metadata');
+    const type = typeNamed('meta/v1.ObjectMeta');
+    const decoded = isJsonObject(metadata)
+      ? this.struct(type, metadata)
+      : this.#mismatch(metadata, type.name);
+    this.#path.pop();
+    return { ...object, metadata: decoded };
   }
 
   #field(out: Record<string, JsonValue>, field: FieldSchema, member: JsonValue): void {
@@ -203,8 +225,12 @@ class Decoder {
   }
 
   #reportUnknown(key: string): void {
+    if (this.#namesUnknown) this.#report(formatPath([...this.#path, key]));
+  }
+
+  #report(path: string): void {
     if (!this.#namesUnknown || this.unknown.length >= MAX_STRICT_ERRORS) return;
-    this.unknown.push(`unknown field "${formatPath([...this.#path, key])}"`);
+    this.unknown.push(`unknown field "${path}"`);
   }
 }
 

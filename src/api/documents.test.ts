@@ -40,7 +40,8 @@ describe('the schema table', () => {
   });
 
   it('API41: kinds name their type', () => {
-    for (const { resource, typeName } of servedKinds) {
+    for (const { resource, typeName, custom } of servedKinds) {
+      if (custom !== undefined) continue;
       expect(typeNameOf(resource.group, resource.version, resource.kind)).toBe(typeName);
     }
   });

@@ -31,8 +31,22 @@ export interface ColumnDefinition {
   readonly priority?: number;
 }
 
+/** A kind whose schema is not in the generated table: a custom resource. Its metadata is decoded as everyone's. */
+export interface CustomForm {
+  /** `object` without the members that its schema does not know, and where those were. */
+  shape(object: JsonObject): {
+    readonly object: JsonObject;
+    readonly unknown: readonly (readonly (string | number)[])[];
+  };
+  /** The OpenAPI schema, as its definition has it. */
+  readonly openApi: JsonObject;
+  readonly listKind: string;
+}
+
 export interface KindDefinition {
   readonly resource: ResourceType;
+  /** Set for custom resources: no protobuf, no strategic merge patch. */
+  readonly custom?: CustomForm;
   /** Key into the schema table: `core/v1.Pod`. */
   readonly typeName: string;
   readonly singular: string;

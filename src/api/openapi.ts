@@ -48,7 +48,12 @@ export function createOpenApi(kinds: readonly KindDefinition[], { version }: Ope
 }
 
 function hashOf(kinds: readonly KindDefinition[], version: string): string {
-  const served = kinds.map(({ resource, typeName, subresources }) => [resource, typeName, subresources]);
+  const served = kinds.map(({ resource, typeName, subresources, custom }) => [
+    resource,
+    typeName,
+    subresources,
+    custom?.openApi ?? null,
+  ]);
   return sha256Hex(`${version}${JSON.stringify(served)}${TABLE_JSON}`).toUpperCase();
 }
 

@@ -39,17 +39,17 @@ export function takesJson(accepted: AcceptedType): boolean {
 }
 
 /** The form for a resource response. Throws 406 when the client takes nothing that we have. */
-export function negotiateForm(header: string | undefined): Form {
+export function negotiateForm(header: string | undefined, { protobuf } = { protobuf: true }): Form {
   const wanted = parseAccept(header);
   if (wanted.length === 0) return 'object';
   for (const accepted of wanted) {
     const { as, g, v } = accepted.parameters;
-    if (accepted.type === PROTOBUF_TYPE && as === undefined) return 'protobuf';
+    if (protobuf && accepted.type === PROTOBUF_TYPE && as === undefined) return 'protobuf';
     if (!takesJson(accepted)) continue;
     if (as === undefined) return 'object';
     if (g !== 'meta.k8s.io' || v !== 'v1') continue;
     if (as === 'Table') return 'table';
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return 'partial';
   }
-  throw notAcceptable(['application/json', PROTOBUF_TYPE]);
+  throw notAcceptable(['application/json', ...(protobuf ? [PROTOBUF_TYPE] : [])]);
 }

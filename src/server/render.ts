@@ -77,7 +77,8 @@ export function renderList(page: ListPage, options: RenderOptions): Uint8Array |
 }
 
 function listType({ definition }: RenderOptions): { readonly apiVersion: string; readonly kind: string } {
-  return { apiVersion: apiVersionOf(definition), kind: `${definition.resource.kind}List` };
+  const kind = definition.custom?.listKind ?? `${definition.resource.kind}List`;
+  return { apiVersion: apiVersionOf(definition), kind };
 }
 
 async function* chunked(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -7,8 +7,8 @@ import { PROTOBUF_TYPE } from '#api/protobuf/encode.ts';
 import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import type { ApiRequest, ApiResponse, UserInfo } from '#api/request.ts';
-import { badRequest, methodNotAllowed, notFound, pathNotFound } from '#api/status.ts';
-import { negotiateForm } from './negotiate.ts';
+import { badRequest, methodNotAllowed, notFound, pathNotFound, unsupportedMediaType } from '#api/status.ts';
+import { type Form, negotiateForm } from './negotiate.ts';
 import { bindPod } from './registry/binding.ts';
 import { createObject } from './registry/create.ts';
 import { deleteObject } from './registry/delete.ts';
@@ -26,6 +26,9 @@ import type { ResourceRoute } from './router.ts';
 import { selectObjects } from './watch-cache/object-selector.ts';
 import type { StoredObject } from './watch-cache/stored-object.ts';
 import { openWatch } from './watch-stream.ts';
+
+/** Custom resources have no protobuf form. */
+const CUSTOM_TYPES = ['application/json', 'application/yaml'];
 
 /** A request that has been routed, authenticated and authorized. */
 export interface ResourceRequest {
@@ -62,7 +65,7 @@ async function handleGet(deps: RegistryDeps, request: ResourceRequest): Promise<
 }
 
 async function handleList(deps: RegistryDeps, { route, request }: ResourceRequest): Promise<ApiResponse> {
-  const form = negotiateForm(request.headers.accept);
+  const form = formOf(route, request);
   const options = renderOptions(form, route.definition, route.query, deps.clock.now());
   const selector = selectObjects(route.definition, route.namespace, route.query);
   const page = await listObjects(deps, route.definition, selector, planList(route.query));
@@ -70,7 +73,7 @@ async function handleList(deps: RegistryDeps, { route, request }: ResourceReques
 }
 
 async function handleWatch(deps: RegistryDeps, { route, request }: ResourceRequest): Promise<ApiResponse> {
-  const form = negotiateForm(request.headers.accept);
+  const form = formOf(route, request);
   const { definition, query } = route;
   const body = await openWatch(deps, {
     plan: planWatch(query),
@@ -122,7 +125,8 @@ async function handlePatch(deps: RegistryDeps, request: ResourceRequest): Promis
   if (subresource !== undefined && subresource !== 'status') throw methodNotAllowed();
   const options = { user: request.user, dryRun: readDryRun(query.getAll('dryRun')), subresource };
   const { headers, body = new Uint8Array() } = request.request;
-  const patch = parsePatch(body, headers['content-type'] ?? '', definition.typeName);
+  const typeName = definition.custom === undefined ? definition.typeName : undefined;
+  const patch = parsePatch(body, headers['content-type'] ?? '', typeName);
   const decodeOptions = decodeOptionsOf(request.route);
   const make: NewObject = (old) => decodeValue(patch.apply(old), decodeOptions, patch.duplicates);
   const written = await updateObject(deps, targetOf(request.route), make, options);
@@ -192,9 +196,13 @@ function objectResponse(
   status: number,
   { stored, warnings }: Written,
 ): ApiResponse {
-  const form = negotiateForm(request.headers.accept);
+  const form = formOf(route, request);
   const options = renderOptions(form, route.definition, route.query, deps.clock.now());
   return formResponse(status, form, renderObject(stored, options), { warnings });
+}
+
+function formOf({ definition }: ResourceRoute, { headers }: ApiRequest): Form {
+  return negotiateForm(headers.accept, { protobuf: definition.custom === undefined });
 }
 
 function withWarnings(written: Written, warnings: readonly string[]): Written {
@@ -210,6 +218,7 @@ function decodeBody(
   if (body.length === 0) throw badRequest('the request has no body: an object is needed');
   const options = { ...decodeOptionsOf(route), ...as };
   if (mediaType(contentType) !== PROTOBUF_TYPE) return decodeObject(body, { ...options, contentType });
+  if (options.custom !== undefined) throw unsupportedMediaType(CUSTOM_TYPES);
   // The same rules hold as for JSON: what the schema does not know has no place in the message.
   return decodeValue(decodeProtobuf(body, options.typeName), options);
 }
@@ -220,6 +229,7 @@ function decodeOptionsOf({ definition, query }: ResourceRoute): DecodeOptions {
     validation: fieldValidation(query.get('fieldValidation')),
     apiVersion: apiVersionOf(definition),
     kind: definition.resource.kind,
+    custom: definition.custom,
   };
 }
 

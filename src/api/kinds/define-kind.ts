@@ -8,6 +8,8 @@ import { editMember, takeMember, withMember } from './edit.ts';
 import { own } from './field.ts';
 
 type Optional =
+  | 'typeName'
+  | 'singular'
   | 'shortNames'
   | 'categories'
   | 'subresources'
@@ -22,7 +24,7 @@ type Optional =
   | 'selectableFields'
   | 'selectableFieldNames';
 
-export type KindParts = Omit<KindDefinition, Optional | 'resource' | 'typeName' | 'singular'> &
+export type KindParts = Omit<KindDefinition, Optional | 'resource'> &
   Partial<Pick<KindDefinition, Optional>> & { readonly resource: ResourceType };
 
 export function defineKind(parts: KindParts): KindDefinition {

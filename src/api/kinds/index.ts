@@ -1,5 +1,6 @@
 // Every kind that Holdfast serves.
 import { assert } from '#base/assert.ts';
+import { builtInCustomKinds } from '../crd/built-in.ts';
 import type { KindDefinition } from '../kind.ts';
 import { configMapKind } from './config-map.ts';
 import { csiDriverKind } from './csi-driver.ts';
@@ -41,6 +42,7 @@ export const servedKinds: readonly KindDefinition[] = [
   resourceQuotaKind,
   limitRangeKind,
   priorityClassKind,
+  ...builtInCustomKinds(),
 ];
 
 /** The definition of the kind named `kind`; there must be one. */

@@ -105,6 +105,8 @@ export function pathsOf(kind: KindDefinition, schemas: SchemaCollector, dialect:
   });
   const place = namespaced ? ['namespace'] : [];
   const whole = schemas.ref(kind.typeName);
+  const patches =
+    kind.custom === undefined ? PATCH_BODIES : PATCH_BODIES.filter((type) => !type.includes('strategic'));
   const list: OperationFacts = {
     method: 'get',
     action: 'list',
@@ -114,11 +116,11 @@ export function pathsOf(kind: KindDefinition, schemas: SchemaCollector, dialect:
   return {
     ...(namespaced ? { [`${base}/${plural}`]: path([], [list]) } : {}),
     [collection]: path(place, [list, create(whole), deletion('deletecollection', schemas)]),
-    [item]: path([...place, 'name'], [...readAndWrite(whole), deletion('delete', schemas)]),
+    [item]: path([...place, 'name'], [...readAndWrite(whole, patches), deletion('delete', schemas)]),
     ...Object.fromEntries(
       kind.subresources.map((name) => [
         `${item}/${name}`,
-        path([...place, 'name'], subresource(name, whole, schemas)),
+        path([...place, 'name'], subresource(name, whole, { schemas, patches })),
       ]),
     ),
   };
@@ -129,7 +131,7 @@ function create(schema: JsonObject): OperationFacts {
   return { method: 'post', action: 'post', parameters: WRITE, body, result: schema };
 }
 
-function readAndWrite(schema: JsonObject): OperationFacts[] {
+function readAndWrite(schema: JsonObject, patches: readonly string[]): OperationFacts[] {
   const body = { schema, types: ['application/json', 'application/yaml'] };
   return [
     { method: 'get', action: 'get', result: schema },
@@ -138,7 +140,7 @@ function readAndWrite(schema: JsonObject): OperationFacts[] {
       method: 'patch',
       action: 'patch',
       parameters: PATCH,
-      body: { schema: { type: 'object' }, types: PATCH_BODIES },
+      body: { schema: { type: 'object' }, types: patches },
       result: schema,
     },
   ];
@@ -153,15 +155,15 @@ function deletion(action: 'delete' | 'deletecollection', schemas: SchemaCollecto
 function subresource(
   name: KindDefinition['subresources'][number],
   whole: JsonObject,
-  schemas: SchemaCollector,
+  { schemas, patches }: { readonly schemas: SchemaCollector; readonly patches: readonly string[] },
 ): OperationFacts[] {
   switch (name) {
     case 'status':
-      return readAndWrite(whole);
+      return readAndWrite(whole, patches);
     case 'binding':
       return [create(schemas.ref('core/v1.Binding'))];
     case 'finalize':
-      return readAndWrite(whole).filter(({ method }) => method === 'put');
+      return readAndWrite(whole, patches).filter(({ method }) => method === 'put');
     case 'log':
       return [{ method: 'get', action: 'get', result: { type: 'string' } }];
     case 'exec':

@@ -1,7 +1,7 @@
 // The schema table as OpenAPI schemas: names, references, and the extensions that kubectl's patches and server-side
 // apply read. The table carries no prose, so there are no descriptions.
 import { assert } from '#base/assert.ts';
-import type { JsonObject } from '../json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import type { KindDefinition } from '../kind.ts';
 import { type FieldSchema, type Scalar, type TypeRef, typeNamed } from '../schema.ts';
 
@@ -19,6 +19,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 export function schemaName(typeName: string): string {
   const slash = typeName.indexOf('/');
   const group = typeName.slice(0, slash);
+  // A custom resource's type carries its whole group, and its schema the group read backwards.
+  if (group.includes('.')) return `${group.split('.').reverse().join('.')}.${typeName.slice(slash + 1)}`;
   return `${PACKAGES[group] ?? `io.k8s.api.${group}`}.${typeName.slice(slash + 1)}`;
 }
 
@@ -105,9 +107,10 @@ export class SchemaCollector {
   }
 
   /** Marks a type as the schema of a kind, and adds the kind's list. */
-  addKind({ typeName, resource }: KindDefinition): void {
+  addKind({ typeName, resource, custom }: KindDefinition): void {
     const { group, version, kind } = resource;
-    this.ref(typeName);
+    if (custom === undefined) this.ref(typeName);
+    else this.#schemas.set(schemaName(typeName), this.#customSchema(custom.openApi));
     this.markKind(typeName, [{ group, version, kind }]);
     this.#schemas.set(`${schemaName(typeName)}List`, {
       type: 'object',
@@ -118,7 +121,7 @@ export class SchemaCollector {
         metadata: this.ref('meta/v1.ListMeta'),
         items: { type: 'array', items: this.ref(typeName) },
       },
-      'x-kubernetes-group-version-kind': [{ group, version, kind: `${kind}List` }],
+      'x-kubernetes-group-version-kind': [{ group, version, kind: custom?.listKind ?? `${kind}List` }],
     });
   }
 
@@ -132,6 +135,14 @@ export class SchemaCollector {
 
   listRef(typeName: string): JsonObject {
     return { $ref: `${this.#prefix}${schemaName(typeName)}List` };
+  }
+
+  #customSchema(source: JsonObject): JsonObject {
+    const schema = this.#prefix === '#/definitions/' ? withoutV3(source) : source;
+    const properties = isJsonObject(schema.properties) ? schema.properties : {};
+    const typeMeta = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
+    const metadata = this.ref('meta/v1.ObjectMeta');
+    return { ...schema, properties: { ...properties, ...typeMeta, metadata } };
   }
 
   #typeSchema(typeName: string): JsonObject {
@@ -181,4 +192,25 @@ export class SchemaCollector {
     this.#schemas.set(name, this.#prefix === '#/definitions/' ? v2 : v3);
     return { $ref: `${this.#prefix}${name}` };
   }
+}
+
+const ONLY_V3 = ['oneOf', 'anyOf', 'allOf', 'not', 'nullable', 'x-kubernetes-validations'];
+
+/** A schema without what OpenAPI v2 has no word for. Names of properties are not words of the schema. */
+function withoutV3(schema: JsonObject): JsonObject {
+  const out: Record<string, JsonValue | undefined> = {};
+  for (const [word, value] of Object.entries(schema)) {
+    if (ONLY_V3.includes(word)) continue;
+    out[word] = word === 'properties' ? eachSchema(value) : word === 'default' ? value : below(value);
+  }
+  return out;
+}
+
+function eachSchema(value: JsonValue | undefined): JsonValue | undefined {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, below(schema)]));
+}
+
+function below(value: JsonValue | undefined): JsonValue | undefined {
+  return isJsonObject(value) ? withoutV3(value) : value;
 }

@@ -22,18 +22,22 @@ export interface Patch {
   readonly duplicates: readonly string[];
 }
 
-/** Throws StatusErrors: 400, 413, 415. */
-export function parsePatch(bytes: Uint8Array, contentType: string, typeName: string): Patch {
+/**
+ * Without a type name (a custom resource, which has no merge keys) there is no strategic merge patch. Throws
+ * StatusErrors: 400, 413, 415.
+ */
+export function parsePatch(bytes: Uint8Array, contentType: string, typeName: string | undefined): Patch {
   const type = mediaType(contentType);
-  const known = PATCH_TYPES.find((one) => one === type);
-  if (known === undefined) throw unsupportedMediaType(PATCH_TYPES);
+  const possible = PATCH_TYPES.filter((one) => typeName !== undefined || one !== STRATEGIC_MERGE_PATCH);
+  const known = possible.find((one) => one === type);
+  if (known === undefined) throw unsupportedMediaType(possible);
   const { value, duplicates } = parseBodyStrictly(bytes, JSON_TYPE);
   if (known === JSON_PATCH) {
     const operations = parseJsonPatch(value);
     return { duplicates, apply: (original) => resultObject(applyJsonPatch(original, operations)) };
   }
   const patch = expectObject(value);
-  return known === MERGE_PATCH
+  return known === MERGE_PATCH || typeName === undefined
     ? { duplicates, apply: (original) => resultObject(applyMergePatch(original, patch)) }
     : { duplicates, apply: (original) => applyStrategicMergePatch(original, patch, typeName) };
 }
