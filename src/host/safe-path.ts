@@ -1,5 +1,5 @@
 // Paths below a root that a pod can write to. Every component is opened from the descriptor of the one before it and
-// no link is ever followed, so what was checked is what is used (CVE-2017-1002101, CVE-2021-25741). Rules HST24, HST25.
+// no link is followed that could lead out, so what was checked is what is used (CVE-2017-1002101, CVE-2021-25741). Rules HST24, HST25.
 import { HostError, type PathKind } from './host.ts';
 
 /** An open place below a root. The path stays right whatever is renamed or replaced meanwhile. */
@@ -8,6 +8,8 @@ export interface PinnedPath extends AsyncDisposable {
   readonly path: string;
   readonly kind: PathKind;
   readonly mountId: number;
+  /** Device and inode: the same file has the same, whatever its name. */
+  readonly identity: string;
 }
 
 export interface SafePaths {
@@ -16,6 +18,13 @@ export interface SafePaths {
    * when `oneMount` is set and a component lies on another mount than the root.
    */
   open(root: string, relative: string, options: { readonly oneMount: boolean }): Promise<PinnedPath>;
+  /**
+   * The same, but the kernel follows links that stay below `root` and refuses the others (EXDEV, ELOOP), also while they
+   * are being changed: what users of a volume's own links (a config map's `..data`) expect.
+   */
+  openBeneath(root: string, relative: string): Promise<PinnedPath>;
+  /** The identity of what stands at `path`; a link in its last component is not followed. */
+  identify(path: string): Promise<string>;
   /** The same, making directories that are missing with this mode. */
   makeDirectories(root: string, relative: string, options: { readonly mode: number }): Promise<PinnedPath>;
 }

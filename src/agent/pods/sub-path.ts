@@ -1,8 +1,9 @@
-// subPath: part of a volume, found by a walk that follows no link and bound from its descriptor, so that a pod cannot
-// point it elsewhere (CVE-2017-1002101, CVE-2021-25741). The binds stand below the pod's own directory and are found
+// subPath: part of a volume, resolved by the kernel below the volume's root (links that stay inside are followed, as the
+// kubelet does) and bound from its descriptor, so that a pod cannot point it elsewhere (CVE-2017-1002101,
+// CVE-2021-25741); what then stands at the target is compared with the descriptor. The binds stand below the pod's own directory and are found
 // there again by the mount table alone.
 import { codeOf } from '#base/errors.ts';
-import type { Host } from '#host/host.ts';
+import { type Host, HostError } from '#host/host.ts';
 import type { PinnedPath, SafePaths } from '#host/safe-path.ts';
 import { mountsAt, mountsBelow } from '#volumes/mount-table.ts';
 import { checkProof, type UnmountProof } from '#volumes/unmount-proof.ts';
@@ -19,7 +20,7 @@ const MODE = 0o755;
 
 async function openOrMake({ safePaths }: SubPathDeps, root: string, relative: string): Promise<PinnedPath> {
   try {
-    return await safePaths.open(root, relative, { oneMount: false });
+    return await safePaths.openBeneath(root, relative);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     return safePaths.makeDirectories(root, relative, { mode: MODE });
@@ -54,6 +55,15 @@ export async function bindSubPath(
     else await tree.createFile(target, new Uint8Array(), 0o640);
   }
   await host.mounts.bind({ source: pinned.path, target, readOnly, recursive: true });
+  if ((await deps.safePaths.identify(target)) !== pinned.identity) {
+    await host.mounts.unmount(target);
+    throw new HostError({
+      code: 'ESTALE',
+      syscall: 'bind',
+      path: target,
+      message: `Cannot use the path ${JSON.stringify(relative)} below a volume: what was bound is not what was opened`,
+    });
+  }
   return target;
 }
 

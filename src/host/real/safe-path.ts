@@ -1,10 +1,11 @@
 // The descriptor walk: each component is opened with O_PATH and O_NOFOLLOW through /proc/self/fd/<n>/<name>, which has
 // the meaning of openat(2), and its type and mount are read from the descriptor, not from the name.
-import { constants } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
 import { codeOf } from '#base/errors.ts';
 import { HostError, type PathKind } from '../host.ts';
 import { componentsOf, type PinnedPath, type SafePaths } from '../safe-path.ts';
+import { openBeneath } from './syscalls.ts';
 
 // Not among fs.constants: O_PATH of Linux on every architecture Holdfast runs on.
 const O_PATH = 0o10000000;
@@ -112,12 +113,63 @@ async function pinned(file: FileHandle, path: string): Promise<PinnedPath> {
     path: descriptorPath(file),
     kind,
     mountId: await mountIdOf(file),
+    identity: await identityOf(file),
     [Symbol.asyncDispose]: () => file.close(),
   };
+}
+
+async function identityOf(file: FileHandle): Promise<string> {
+  const { dev, ino } = await file.stat({ bigint: true });
+  return `${dev}:${ino}`;
+}
+
+async function identify(path: string): Promise<string> {
+  const file = await pin(path);
+  try {
+    return await identityOf(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Somebody who renames all the time gets no more of our time than this. */
+const ATTEMPTS = 64;
+const O_CLOEXEC = 0o2000000;
+
+async function openInside(root: string, relative: string): Promise<PinnedPath> {
+  const path = componentsOf(relative).join('/');
+  const at = await pinRoot(root);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const fd = await openBeneath(at.fd, path === '' ? '.' : path, O_PATH | O_CLOEXEC);
+        return await adopt(fd, `${root}/${path}`);
+      } catch (error) {
+        if (codeOf(error) !== 'EAGAIN' || attempt === ATTEMPTS) throw error;
+      }
+    }
+  } finally {
+    await at.close();
+  }
+}
+
+/** Node makes no FileHandle from a number: the same file is opened again through it, which follows no name. */
+async function adopt(fd: number, path: string): Promise<PinnedPath> {
+  try {
+    const file = await open(`/proc/self/fd/${fd}`, O_PATH);
+    return await pinned(file, path).catch(async (error: unknown) => {
+      await file.close();
+      throw error;
+    });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Walks on this machine. */
 export const realSafePaths: SafePaths = {
   open: (root, relative, { oneMount }) => walk({ root, relative, oneMount, make: undefined }),
+  openBeneath: openInside,
+  identify,
   makeDirectories: (root, relative, { mode }) => walk({ root, relative, oneMount: true, make: mode }),
 };

@@ -32,6 +32,8 @@ const moveMountCall = libc.func('syscall', 'long', [
   'unsigned int',
 ]);
 
+const openat2Call = libc.func('syscall', 'long', ['long', 'int', 'const char *', 'uint8_t *', 'size_t']);
+
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(koffi.os.errno).map(([name, number]) => [number, name]),
 );
@@ -165,6 +167,7 @@ export function makeBlockNode(path: string, major: number, minor: number): void 
 }
 
 // The numbers of the calls are the same on x86_64 and arm64.
+const SYS_OPENAT2 = 437;
 const SYS_OPEN_TREE = 428;
 const SYS_MOVE_MOUNT = 429;
 const SYS_MOUNT_SETATTR = 442;
@@ -175,6 +178,36 @@ const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOUNT_ATTR_RDONLY = 1n;
+
+const OPEN_HOW_BYTES = 24;
+const RESOLVE_NO_MAGICLINKS = 2n;
+const RESOLVE_BENEATH = 8n;
+
+/**
+ * openat2(2) (Linux 5.6): the kernel itself resolves `relative`, follows only links that stay below `fd`, and refuses
+ * (EXDEV) what leaves it and (ELOOP) links of /proc. EAGAIN: something was renamed meanwhile. On a worker thread.
+ */
+export function openBeneath(fd: number, relative: string, flags: number): Promise<number> {
+  checkPath('openat2', relative);
+  const how = Buffer.alloc(OPEN_HOW_BYTES);
+  how.writeBigUInt64LE(BigInt(flags), 0);
+  how.writeBigUInt64LE(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, 16);
+  return new Promise((resolve, reject) => {
+    openat2Call.async(
+      SYS_OPENAT2,
+      fd,
+      relative,
+      how,
+      how.length,
+      (error: Error | null, result: number | bigint) => {
+        const errno = koffi.errno();
+        if (error !== null) reject(error);
+        else if (Number(result) >= 0) resolve(Number(result));
+        else reject(failed('openat2', relative, errno));
+      },
+    );
+  });
+}
 
 /**
  * A bind mount that was never writable: a detached copy of the mount (open_tree) is made read-only (mount_setattr,

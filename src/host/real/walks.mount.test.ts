@@ -156,6 +156,22 @@ describe('a safe path', () => {
     });
   });
 
+  it('HST50: follows links that stay below the root and no others', async () => {
+    await mkdir(join(tree, 'a', 'b'), { recursive: true });
+    await symlink('b', join(tree, 'a', 'inside'));
+    await symlink('../../outside', join(tree, 'a', 'up'));
+    await symlink(outside, join(tree, 'absolute'));
+    await symlink('/proc/self/root', join(tree, 'magic'));
+    await using named = await realSafePaths.openBeneath(tree, 'a/b');
+    await using linked = await realSafePaths.openBeneath(tree, 'a/inside');
+    expect(linked).toMatchObject({ kind: 'directory', identity: named.identity });
+    expect(await realSafePaths.identify(join(tree, 'a', 'b'))).toBe(named.identity);
+    for (const bad of ['a/up', 'a/up/precious', 'absolute', 'magic/etc']) {
+      await expect(realSafePaths.openBeneath(tree, bad)).rejects.toMatchObject({ code: 'EXDEV' });
+    }
+    await expect(realSafePaths.openBeneath(tree, 'none')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('HST25: refuses a component on another mount when one mount is asked for', async () => {
     await mkdir(join(tree, 'm'));
     await host.mounts.bind({ source: outside, target: join(tree, 'm'), readOnly: false });
