@@ -15,6 +15,7 @@ import type { CsiConnection } from '#csi/client.ts';
 import { introduceDriver } from '#csi/driver.ts';
 import { schedulerLoop } from '#scheduler/connect.ts';
 import { attacherLoop } from '#sidecars/attacher/connect.ts';
+import { capacityLoop } from '#sidecars/provisioner/capacity/connect.ts';
 import { provisionerLoop } from '#sidecars/provisioner/connect.ts';
 import { resizerLoop } from '#sidecars/resizer/connect.ts';
 import type { Effects } from './effects.ts';
@@ -90,6 +91,7 @@ function sidecarsOf(context: LoopContext, connection: CsiConnection): Service {
       if (driver === undefined) return;
       const services = [
         { name: 'provisioner', make: provisionerLoop },
+        { name: 'capacity', make: capacityLoop },
         { name: 'attacher', make: attacherLoop },
         { name: 'resizer', make: resizerLoop },
       ].flatMap(({ name, make }) => {

@@ -36,7 +36,7 @@ const aVolume = (zone: string): PersistentVolume => ({
   },
 });
 
-async function world(options: Partial<CapacityLoopOptions> = {}) {
+async function world(options: Partial<CapacityLoopOptions> = {}, capability = 'GET_CAPACITY') {
   const api = scriptedApi();
   const clock = virtualClock();
   const asked: { readonly zone: string; readonly parameters: object }[] = [];
@@ -56,7 +56,7 @@ async function world(options: Partial<CapacityLoopOptions> = {}) {
     name: DRIVER,
     connection: { controller } as unknown as CsiConnection,
     pluginCapabilities: new Set<string>(),
-    controllerCapabilities: new Set(['GET_CAPACITY']),
+    controllerCapabilities: new Set([capability]),
     groupCapabilities: new Set<string>(),
   };
   api.seed(csiDrivers, { metadata: { name: DRIVER }, spec: { storageCapacity: true } });
@@ -90,7 +90,7 @@ async function world(options: Partial<CapacityLoopOptions> = {}) {
   };
   const stop = new AbortController();
   const loop = capacityLoop(deps, { driver, ...options });
-  const done = loop?.run(stop.signal);
+  const done = loop.run(stop.signal);
   await clock.advance(1000);
   const stored = async () => (await api.list(csiStorageCapacities)).items;
   return {
@@ -142,6 +142,12 @@ test('PRV76: without storageCapacity there are none, and what was there goes', a
   api.seed(csiDrivers, { metadata: { name: DRIVER }, spec: { storageCapacity: false } });
   await clock.advance(1000);
   expect(await stored()).toHaveLength(0);
+  await end();
+});
+
+test('PRV76: a driver that cannot tell is not asked', async () => {
+  const { asked, stored, end } = await world({}, 'OTHER');
+  expect([await stored(), asked]).toEqual([[], []]);
   await end();
 });
 

@@ -41,10 +41,9 @@ export interface CapacityLoopOptions {
   readonly nodeName?: string;
 }
 
-/** The capacity loop of one driver; undefined when the driver cannot tell its capacity. */
-export function capacityLoop(deps: LoopDeps, options: CapacityLoopOptions): Service | undefined {
+/** The capacity loop of one driver; of one that cannot tell its capacity, it takes away what an older one left. */
+export function capacityLoop(deps: LoopDeps, options: CapacityLoopOptions): Service {
   const { driver, nodeName } = options;
-  if (!driver.controllerCapabilities.has('GET_CAPACITY')) return undefined;
   const world = watched(deps, options);
   const all: CapacityDeps = {
     ...deps,
@@ -106,7 +105,8 @@ function watched({ informers }: LoopDeps, options: CapacityLoopOptions) {
       const csiNode = csiNodeCache.get(node.metadata.name);
       return csiNode === undefined ? [] : [{ node, csiNode }];
     });
-    const owner = drivers.get(driver.name);
+    const canTell = driver.controllerCapabilities.has('GET_CAPACITY');
+    const owner = canTell ? drivers.get(driver.name) : undefined; // PRV76
     return { owner, byName: wantedCapacities(owner, classes.list(), places, { forImmediateBinding }) };
   };
   const wanted = (): WantedObjects => {
