@@ -4,7 +4,15 @@ import { defineConfig } from 'vitest/config';
 
 const real = ['src/**/*.{mount,process,e2e}.test.ts'];
 const interop = ['src/**/*.interop.test.ts'];
-const serial = { pool: 'forks' as const, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 };
+// On CI a test on a shared, noisy machine gets a second chance; one that fails for a reason fails twice.
+const retry = process.env['CI'] === 'true' ? 2 : 0;
+const serial = {
+  retry,
+  pool: 'forks' as const,
+  fileParallelism: false,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
