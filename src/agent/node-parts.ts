@@ -7,6 +7,7 @@ import { ownedTreeRemoval } from '#host/remove-owned-tree.ts';
 import { configMapType } from '#volumes/config-map/config-map.ts';
 import { emptyDirType } from '#volumes/empty-dir/empty-dir.ts';
 import { hostPathType } from '#volumes/host-path/host-path.ts';
+import { downwardApiType, projectedType } from '#volumes/projected/projected.ts';
 import { secretType } from '#volumes/secret/secret.ts';
 import type { AgentDeps } from './deps.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
@@ -52,11 +53,14 @@ const NODE_LOOK_MS = 10_000;
 
 function localTypes({ host, tree, clock, trees }: AgentDeps): LocalTypes {
   const removeOwnedTree = ownedTreeRemoval(trees, 'empty-dir');
+  const payload = { tree, clock, removeOwnedTree, host };
   return {
     'empty-dir': emptyDirType({ host, tree, removeOwnedTree }),
     'host-path': hostPathType({ tree }),
     configmap: configMapType({ tree, clock, removeOwnedTree }),
-    secret: secretType({ tree, clock, removeOwnedTree, host }),
+    secret: secretType(payload),
+    projected: projectedType(payload),
+    'downward-api': downwardApiType(payload),
   };
 }
 

@@ -15,6 +15,8 @@ export interface PayloadFile {
 export type Payload = ReadonlyMap<string, PayloadFile>;
 
 const DATA = '..data';
+/** A payload directory of this writer's; anything else that `..data` may name is somebody else's work. */
+const OWN_NAME = /^\.\.[0-9_]+\.\d+$/;
 const DATA_NEW = '..data_tmp';
 // Limits of Linux: PATH_MAX and NAME_MAX.
 const MAX_PATH = 4096;
@@ -54,7 +56,11 @@ export async function writePayload(
   const cleaned = new Map([...payload].map(([path, file]) => [cleanPayloadPath(path), file]));
   const { tree } = deps;
   const current = await tree.readLink(`${directory}/${DATA}`);
-  if (current !== undefined && (await holds(tree, `${directory}/${current}`, cleaned))) {
+  if (
+    current !== undefined &&
+    OWN_NAME.test(current) &&
+    (await holds(tree, `${directory}/${current}`, cleaned))
+  ) {
     await linkFirstElements(tree, directory, cleaned);
     return false;
   }

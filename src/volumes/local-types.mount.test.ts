@@ -2,11 +2,13 @@
 import {
   chmod,
   chown,
+  link,
   lstat,
   mkdir,
   readdir,
   readFile,
   readlink,
+  rm,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -23,6 +25,7 @@ import { emptyDirType } from './empty-dir/empty-dir.ts';
 import { hostPathType } from './host-path/host-path.ts';
 import { mountsAt } from './mount-table.ts';
 import { realTree } from './real/tree.ts';
+import { mergePayloads, projectedType } from './projected/projected.ts';
 import { secretType } from './secret/secret.ts';
 import type { UnmountProof } from './unmount-proof.ts';
 
@@ -153,4 +156,55 @@ test('VOL10: the group walk follows no link and leaves no mount', async () => {
   await chmod(`${root}/sub/mine`, 0o600);
   await tree.giveToGroup(root, { gid: 4242, changePolicy: 'OnRootMismatch' });
   expect((await lstat(`${root}/sub/mine`)).gid).toBe(0);
+});
+
+test('VOL15: a ..data turned to a folder outside is neither read, written nor removed, and replaced', async () => {
+  await using scratch = await scratchFolder();
+  const at = `${scratch.path}/v`;
+  await mkdir(at);
+  await mkdir(`${scratch.path}/precious`);
+  await writeFile(`${scratch.path}/precious/a`, '1');
+  await symlink('../precious', `${at}/..data`);
+  expect(await writePayload(deps, at, payload({ a: '1' }))).toBe(true);
+  expect(await readlink(`${at}/..data`)).toMatch(/^\.\.[0-9_]+\.0$/);
+  await rm(`${at}/..data`);
+  await symlink('../precious', `${at}/..data`);
+  await writePayload(deps, at, payload({ b: '2' }));
+  await configMapType(deps).unpublish(at, proofOf(at));
+  expect(await readFile(`${scratch.path}/precious/a`, 'utf8')).toBe('1');
+  expect(await readdir(scratch.path)).toEqual(['precious']);
+});
+
+test('VOL16: projected files stand on a tmpfs of their own and follow their sources', async () => {
+  await using scratch = await scratchFolder();
+  const target = `${scratch.path}/p`;
+  const type = projectedType(deps);
+  const joined = mergePayloads([payload({ a: '1', 'd/b': '2' }), payload({ a: '3' })]);
+  expect(await type.publish({ pod, target, group: undefined, source: { payload: joined } })).toEqual({
+    hostPath: target,
+    isMount: true,
+  });
+  expect((await mountsAt(host, target)).map(({ fsType }) => fsType)).toEqual(['tmpfs']);
+  expect(await readFile(`${target}/a`, 'utf8')).toBe('3');
+  expect(await readFile(`${target}/d/b`, 'utf8')).toBe('2');
+  await type.unpublish(target, proofOf(target));
+  expect(await mountsAt(host, target)).toEqual([]);
+  expect(() => mergePayloads([payload({ a: '1' }), payload({ 'a/b': '2' })])).toThrow('"a" is a file too');
+});
+
+test('VOL10: the group walk changes a file with two names once and touches no target of a link', async () => {
+  await using scratch = await scratchFolder();
+  const at = `${scratch.path}/v`;
+  await mkdir(`${at}/d`, { recursive: true });
+  await writeFile(`${scratch.path}/outside`, 'x', { mode: 0o600 });
+  await writeFile(`${at}/file`, 'x', { mode: 0o600 });
+  await link(`${at}/file`, `${at}/d/again`);
+  await symlink(`${scratch.path}/outside`, `${at}/d/link`);
+  await tree.giveToGroup(at, { gid: 4242, changePolicy: 'Always' });
+  expect((await lstat(`${at}/d/again`)).gid).toBe(4242);
+  expect((await lstat(`${at}/d/link`)).gid).toBe(4242);
+  expect([(await lstat(`${scratch.path}/outside`)).gid, await bits(`${scratch.path}/outside`)]).toEqual([
+    0, 0o600,
+  ]);
+  expect(await bits(`${at}/file`)).toBe(0o660);
 });

@@ -4,7 +4,14 @@
 import type { UnmountProof } from './unmount-proof.ts';
 
 /** The folder of a type below `pods/<uid>/volumes`, without its `kubernetes.io~` prefix. */
-export type VolumeTypeName = 'csi' | 'empty-dir' | 'host-path' | 'configmap' | 'secret';
+export type VolumeTypeName =
+  | 'csi'
+  | 'empty-dir'
+  | 'host-path'
+  | 'configmap'
+  | 'secret'
+  | 'projected'
+  | 'downward-api';
 
 export interface PodIdentity {
   readonly namespace: string;

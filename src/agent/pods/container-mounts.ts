@@ -7,6 +7,7 @@ import type { NodePaths } from '../paths.ts';
 import { ContainerConfigError } from './environment.ts';
 import { expandVariables } from './expand.ts';
 import { prepareTerminationMessage } from './pod-directory.ts';
+import { isAgentWritten } from './volume-events.ts';
 import { bindSubPath, type SubPathDeps } from './sub-path.ts';
 
 export interface MountsDeps extends SubPathDeps {
@@ -34,10 +35,10 @@ function pathOf({ volumes }: MountsInput, name: string): string {
   return path;
 }
 
-/** Types whose content the agent writes: containers may only read them (CVE-2017-1002102). */
-function isAgentWritten(pod: Pod, name: string): boolean {
+/** Content that the agent writes is only read by containers (CVE-2017-1002102). */
+function isReadOnly(pod: Pod, name: string): boolean {
   const volume = pod.spec?.volumes?.find((one) => one.name === name);
-  return volume?.configMap !== undefined || volume?.secret !== undefined;
+  return volume !== undefined && isAgentWritten(volume);
 }
 
 export async function containerMounts(
@@ -57,7 +58,7 @@ async function volumeMount(
   { mount, index }: { readonly mount: VolumeMount; readonly index: number },
 ): Promise<Sparse<Mount>> {
   const { pod, container } = input;
-  const readonly = mount.readOnly === true || isAgentWritten(pod, mount.name);
+  const readonly = mount.readOnly === true || isReadOnly(pod, mount.name);
   const propagation = mount.mountPropagation ?? 'None';
   if (propagation === 'Bidirectional' && container.securityContext?.privileged !== true) {
     throw new ContainerConfigError(

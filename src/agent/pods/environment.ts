@@ -74,7 +74,10 @@ async function valueOf(
 const MAP_FIELD = /^metadata\.(labels|annotations)\['([^']+)'\]$/;
 
 /** The value of a downward API field. */
-export function fieldValue({ pod, podIp, hostIp }: EnvironmentInput, path: string): string {
+export function fieldValue(
+  { pod, podIp, hostIp }: Pick<EnvironmentInput, 'pod' | 'podIp' | 'hostIp'>,
+  path: string,
+): string {
   const [, map, key] = MAP_FIELD.exec(path) ?? [];
   if (map === 'labels') return pod.metadata.labels?.[key ?? ''] ?? '';
   if (map === 'annotations') return pod.metadata.annotations?.[key ?? ''] ?? '';
@@ -100,8 +103,9 @@ export function fieldValue({ pod, podIp, hostIp }: EnvironmentInput, path: strin
   }
 }
 
-function resourceValue(
-  { container }: EnvironmentInput,
+/** A request or limit in units of its divisor. */
+export function resourceValue(
+  { container }: Pick<EnvironmentInput, 'container'>,
   reference: NonNullable<EnvVarSource['resourceFieldRef']>,
 ): string {
   const [list, resource = ''] = reference.resource.split('.', 2);

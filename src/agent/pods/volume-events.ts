@@ -1,13 +1,18 @@
 // Tells users why a pod waits for its volumes, in the kubelet's words, and whether a pod's volumes follow objects.
-import type { Pod } from '#api/generated/core-v1.ts';
+import type { Pod, Volume } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import type { EventRecorder } from '#client/events.ts';
 import type { UnresolvedVolume } from '../world/resolve.ts';
 import type { PendingVolume } from '../world/volume-world.ts';
 
-/** True when some volume of the pod shows a ConfigMap or Secret. */
+/** Types whose content the agent writes, from objects that may change. */
+export function isAgentWritten({ configMap, secret, projected, downwardAPI }: Volume): boolean {
+  return [configMap, secret, projected, downwardAPI].some((one) => one !== undefined);
+}
+
+/** True when the content of some volume of the pod follows an object. */
 export function bySource(pod: Pod | undefined): boolean {
-  return (pod?.spec?.volumes ?? []).some((one) => one.configMap !== undefined || one.secret !== undefined);
+  return (pod?.spec?.volumes ?? []).some(isAgentWritten);
 }
 
 /** Records what stands in the way. Waits that are the normal course of an attach are not worth an event. */

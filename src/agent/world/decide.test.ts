@@ -14,6 +14,7 @@ const aVolume = (changes: Partial<VolumeView> = {}): VolumeView => ({
   attachment: { uid: 'a1', isAttached: true },
   staged: 'absent',
   stagedUnder: undefined,
+  isToGrow: false,
   ...changes,
 });
 const aMount = (changes: Partial<MountView> = {}): MountView => ({
@@ -49,6 +50,24 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
+  {
+    rule: 'AGT60',
+    when: 'everything is published and the volume is to grow',
+    view: world(aVolume({ ...staged, isToGrow: true }), [published]),
+    steps: [{ kind: 'grow', volume: 'v' }],
+  },
+  {
+    rule: 'AGT60',
+    when: 'a mount is missing too: it comes first',
+    view: world(aVolume({ ...staged, isToGrow: true }), [aMount()]),
+    steps: [{ kind: 'publish', mount: 'p/csi/v' }],
+  },
+  {
+    rule: 'AGT60',
+    when: 'the driver of a volume that is to grow has gone',
+    view: world(aVolume({ ...staged, isToGrow: true, hasDriver: false }), [published]),
+    steps: [],
+  },
   {
     rule: 'AGT1',
     when: 'another pod waits for the volume of a released one: down before up',

@@ -18,6 +18,7 @@ export type VolumeStep =
   | { readonly kind: 'unstage'; readonly volume: VolumeKey }
   | { readonly kind: 'stage'; readonly volume: VolumeKey }
   | { readonly kind: 'publish'; readonly mount: MountKey }
+  | { readonly kind: 'grow'; readonly volume: VolumeKey }
   | { readonly kind: 'wait'; readonly volume: VolumeKey; readonly because: WaitReason };
 
 /** The steps that may run now, take-downs first. */
@@ -77,7 +78,10 @@ function decideSetUp(
 ): VolumeStep | undefined {
   const wait = (because: WaitReason): VolumeStep => ({ kind: 'wait', volume: volume.key, because });
   const next = mounts.find(needsPublish);
-  if (next === undefined) return undefined; // AGT12: settled
+  if (next === undefined) {
+    // AGT60, else AGT12: settled
+    return volume.isToGrow && volume.hasDriver ? { kind: 'grow', volume: volume.key } : undefined;
+  }
   if (!volume.hasDriver) return wait('driver-missing'); // AGT10
   if (volume.needsAttach) {
     if (!volume.isReportedInUse) return wait('in-use-not-stored'); // AGT5

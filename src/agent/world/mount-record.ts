@@ -44,6 +44,7 @@ export interface StageRecord {
 }
 
 export interface StagedIdentity {
+  readonly lifecycle: 'Persistent' | 'Ephemeral';
   readonly volume: VolumeKey;
   readonly driver: string;
   readonly handle: string;
@@ -71,7 +72,15 @@ export function encodeRecord(record: MountRecord): Uint8Array {
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 
-const TYPES: readonly VolumeTypeName[] = ['csi', 'empty-dir', 'host-path', 'configmap', 'secret'];
+const TYPES: readonly VolumeTypeName[] = [
+  'csi',
+  'empty-dir',
+  'host-path',
+  'configmap',
+  'secret',
+  'projected',
+  'downward-api',
+];
 const PHASES: readonly RecordPhase[] = ['starting', 'done', 'stopping'];
 
 /** Undefined when the bytes are no record of ours. */
@@ -119,6 +128,7 @@ function readText(value: JsonObject, name: string): string {
 function decodeIdentity(value: JsonObject): StagedIdentity {
   const { attachmentUid } = value;
   return {
+    lifecycle: value.lifecycle === 'Ephemeral' ? 'Ephemeral' : 'Persistent',
     volume: readText(value, 'volume'),
     driver: readText(value, 'driver'),
     handle: readText(value, 'handle'),

@@ -6,7 +6,7 @@ import type { Attachment } from './attachment.ts';
 import type { DesiredMount, DesiredWorld } from './desired-world.ts';
 import { publishPresence, stagePresence } from './presence.ts';
 import type { RecordStore } from './record-store.ts';
-import { type CsiSource, volumeKey } from './resolved-volume.ts';
+import { type CsiSource, followsObject, volumeKey } from './resolved-volume.ts';
 import type { MountKey, MountView, VolumeKey, VolumeView } from './view.ts';
 
 export interface ObserveDeps {
@@ -18,6 +18,8 @@ export interface ObserveDeps {
   /** The version of the content that this process has written, for types that follow an object. */
   readonly writtenVersion: (mount: MountKey) => string | undefined;
   readonly attachment: (source: CsiSource) => Promise<Attachment | undefined>;
+  /** NodeExpandVolume is due. */
+  readonly isToGrow: (volume: VolumeKey) => boolean;
 }
 
 export interface ObservedVolume {
@@ -41,14 +43,14 @@ export function observeMount(
   const podUid = wanted?.pod.uid ?? record?.podUid;
   if (podUid === undefined) return undefined;
   const whenUnresolved = deps.desired.has(podUid) ? 'kept' : 'released';
-  const followsObject = wanted?.type === 'configmap' || wanted?.type === 'secret';
   return {
     key,
     podUid,
     volume: wanted === undefined ? record?.csi?.volume : stagedVolumeOf(wanted),
     desired: wanted === undefined ? whenUnresolved : 'wanted',
     presence: publishPresence(record, table, deps.bootId),
-    isStale: followsObject && deps.writtenVersion(key) !== wanted.version,
+    isStale:
+      wanted !== undefined && followsObject(wanted.type) && deps.writtenVersion(key) !== wanted.version,
   };
 }
 
@@ -76,13 +78,16 @@ export async function observeVolume(
     key,
     isWanted: source !== undefined,
     needsAttach: identity.needsAttach,
-    needsStage: driver?.capabilities.has('STAGE_UNSTAGE_VOLUME') ?? stage !== undefined,
+    needsStage:
+      identity.lifecycle === 'Persistent' &&
+      (driver?.capabilities.has('STAGE_UNSTAGE_VOLUME') ?? stage !== undefined),
     hasDriver: driver !== undefined,
     isReportedInUse,
     isReportedAttached,
     attachment,
     staged: stagePresence(stage, deps.bootId),
     stagedUnder: stage?.csi.attachmentUid,
+    isToGrow: deps.isToGrow(key),
   };
   return { view, mounts, attachment };
 }

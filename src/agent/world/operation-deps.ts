@@ -5,6 +5,7 @@ import type { Host } from '#host/host.ts';
 import type { ConfigMapSource } from '#volumes/config-map/config-map.ts';
 import type { EmptyDirSource } from '#volumes/empty-dir/empty-dir.ts';
 import type { HostPathSource } from '#volumes/host-path/host-path.ts';
+import type { ProjectedSource } from '#volumes/projected/projected.ts';
 import type { SecretSource } from '#volumes/secret/secret.ts';
 import type { Tree } from '#volumes/tree.ts';
 import type { LocalVolumeType } from '#volumes/volume-type.ts';
@@ -16,6 +17,8 @@ export interface LocalTypes {
   readonly 'host-path': LocalVolumeType<HostPathSource>;
   readonly configmap: LocalVolumeType<ConfigMapSource>;
   readonly secret: LocalVolumeType<SecretSource>;
+  readonly projected: LocalVolumeType<ProjectedSource>;
+  readonly 'downward-api': LocalVolumeType<ProjectedSource>;
 }
 
 export interface OperationDeps {

@@ -109,6 +109,7 @@ const proofOf = (subject: string): UnmountProof => ({ subject, evidence: [] }) a
 
 const source: CsiSource & { readonly type: 'csi' } = {
   type: 'csi',
+  lifecycle: 'Persistent',
   driver: 'd',
   handle: 'h',
   persistentVolume: 'pv',
@@ -124,7 +125,6 @@ const source: CsiSource & { readonly type: 'csi' } = {
   stageSecrets: {},
   publishSecrets: {},
   expandSecrets: {},
-  expandTo: undefined,
 };
 const mount: DesiredMount & { readonly source: typeof source } = {
   key: 'uid/csi/pv',

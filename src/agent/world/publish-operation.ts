@@ -58,6 +58,10 @@ function publishSource({ local }: OperationDeps, mount: DesiredMount): Promise<P
       return local.configmap.publish({ pod, target, group, source });
     case 'secret':
       return local.secret.publish({ pod, target, group, source });
+    case 'projected':
+      return local.projected.publish({ pod, target, group, source });
+    case 'downward-api':
+      return local['downward-api'].publish({ pod, target, group, source });
     case 'csi':
       throw new VolumeError('unsupported', `Volume "${mount.volumeName}" is no local volume`);
   }
@@ -101,7 +105,7 @@ export async function publishCsi(
       stagePath: csi.needsStage ? csi.stagePath : '',
       target: mount.target,
       secrets: source.publishSecrets,
-      podContext: source.podInfoOnMount ? podContext(mount) : {},
+      podContext: source.podInfoOnMount ? podContext(mount, source.lifecycle) : {},
     });
   } catch (error) {
     if (before === undefined && error instanceof CsiError && error.certainty === 'final') {
@@ -122,13 +126,16 @@ function ownsGroup(source: CsiSource, driver: CsiNodeDriver): boolean {
   return appliesFsGroup({ policy, fsType, accessModes, readOnly });
 }
 
-function podContext({ pod }: DesiredMount): Readonly<Record<string, string>> {
+function podContext(
+  { pod }: DesiredMount,
+  lifecycle: CsiSource['lifecycle'],
+): Readonly<Record<string, string>> {
   return {
     'csi.storage.k8s.io/pod.name': pod.name,
     'csi.storage.k8s.io/pod.namespace': pod.namespace,
     'csi.storage.k8s.io/pod.uid': pod.uid,
     'csi.storage.k8s.io/serviceAccount.name': pod.serviceAccountName,
-    'csi.storage.k8s.io/ephemeral': 'false',
+    'csi.storage.k8s.io/ephemeral': String(lifecycle === 'Ephemeral'),
   };
 }
 

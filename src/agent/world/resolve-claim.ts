@@ -7,12 +7,14 @@ import type {
   SecretReference,
 } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { compareQuantities, quantityToBytes } from '#api/quantity.ts';
 import { csiDrivers, persistentVolumeClaims, persistentVolumes, secrets } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
+import { nodeExpansion } from '#rules/expansion.ts';
+import { expansionFacts } from '#rules/expansion-status.ts';
 import { VolumeError } from '#volumes/volume-type.ts';
+import { checkLifecycle } from './driver-lifecycle.ts';
 import { secretKeys } from './object-keys.ts';
-import type { CsiSource } from './resolved-volume.ts';
+import type { ClaimBehind, CsiSource } from './resolved-volume.ts';
 
 export interface ClaimUse {
   readonly pod: Stored<Pod>;
@@ -52,7 +54,10 @@ export async function resolveClaim(api: ApiClient, use: ClaimUse): Promise<Resol
 function checkClaim(claim: Stored<PersistentVolumeClaim>, use: ClaimUse, named: string): void {
   const owner = claim.metadata.ownerReferences?.find((one) => one.controller === true);
   if (use.isEphemeral && owner?.uid !== use.pod.metadata.uid) {
-    throw new VolumeError('mismatch', `${named} was not created for pod "${use.pod.metadata.name}"`);
+    throw new VolumeError(
+      'mismatch',
+      `${named} was not created for pod "${use.pod.metadata.name}" (pod is not owner)`,
+    );
   }
   if (claim.metadata.deletionTimestamp !== undefined && use.isNew) {
     throw new VolumeError('missing', `${named} is being deleted: a new pod cannot use it`);
@@ -91,8 +96,10 @@ async function csiSource(
     readSecret(api, csi.nodePublishSecretRef, named),
     readSecret(api, csi.nodeExpandSecretRef, named),
   ]);
+  checkLifecycle(driver, csi.driver, 'Persistent');
   return {
     type: 'csi',
+    lifecycle: 'Persistent',
     driver: csi.driver,
     handle: csi.volumeHandle,
     persistentVolume: volume.metadata.name,
@@ -109,7 +116,7 @@ async function csiSource(
     stageSecrets,
     publishSecrets,
     expandSecrets,
-    expandTo: expansionOf(claim, volume),
+    claim: claimBehind(claim, volume),
   };
 }
 
@@ -119,13 +126,12 @@ function isReadOnlyMany({ spec }: PersistentVolume): boolean {
   return modes.length > 0 && modes.every((mode) => mode === 'ReadOnlyMany');
 }
 
-function expansionOf(claim: Stored<PersistentVolumeClaim>, volume: PersistentVolume): CsiSource['expandTo'] {
-  const quantity = volume.spec?.capacity?.storage;
-  const known = claim.status?.capacity?.storage;
-  if (quantity === undefined || known === undefined || compareQuantities(quantity, known) <= 0)
-    return undefined;
-  const { namespace = '', name } = claim.metadata;
-  return { namespace, claim: name, bytes: quantityToBytes(quantity), quantity };
+function claimBehind(claim: Stored<PersistentVolumeClaim>, volume: PersistentVolume): ClaimBehind {
+  const { namespace = '', name, uid } = claim.metadata;
+  const capacity = volume.spec?.capacity?.storage;
+  const facts = expansionFacts(claim, capacity);
+  const isToGrow = facts !== undefined && nodeExpansion({ ...facts, grownTo: undefined }).kind === 'grow';
+  return { namespace, name, uid, capacity, isToGrow };
 }
 
 const DELETE = 0x7f;
@@ -147,7 +153,7 @@ function checkedFlags(volume: Stored<PersistentVolume>, named: string): readonly
   return flags;
 }
 
-async function readSecret(
+export async function readSecret(
   api: ApiClient,
   reference: SecretReference | undefined,
   named: string,

@@ -3,15 +3,14 @@
 import type { Pod, Volume } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { quantityToBytes } from '#api/quantity.ts';
-import { configMaps, secrets } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import type { HostPathKind } from '#volumes/host-path/host-path.ts';
-import { payloadOfKeys } from '#volumes/key-payload.ts';
 import { VolumeError } from '#volumes/volume-type.ts';
 import type { NodePaths } from '../paths.ts';
 import type { DesiredMount } from './desired-world.ts';
-import { configMapKeys, secretKeys } from './object-keys.ts';
 import { resolveClaim } from './resolve-claim.ts';
+import { resolveFiles, versionOf } from './resolve-files.ts';
+import { resolveInline } from './resolve-inline.ts';
 import type { ResolvedSource } from './resolved-volume.ts';
 
 export interface ResolveDeps {
@@ -84,6 +83,10 @@ async function resolveSource(deps: ResolveDeps, one: OneVolume): Promise<Desired
     });
     return mount(deps, one, { source, version, directory: source.persistentVolume });
   }
+  if (volume.csi !== undefined) {
+    const source = await resolveInline(deps.api, { pod, volume: volume.name, csi: volume.csi });
+    return mount(deps, one, { source, version: '', directory: volume.name });
+  }
   const { source, version } = await resolveLocal(deps.api, pod, volume);
   return mount(deps, one, { source, version, directory: volume.name });
 }
@@ -138,7 +141,7 @@ async function resolveLocal(
   pod: Stored<Pod>,
   volume: Volume,
 ): Promise<{ readonly source: Exclude<ResolvedSource, { type: 'csi' }>; readonly version: string }> {
-  const { emptyDir, hostPath, configMap, secret } = volume;
+  const { emptyDir, hostPath } = volume;
   if (emptyDir !== undefined) {
     const limit = emptyDir.sizeLimit === undefined ? undefined : quantityToBytes(emptyDir.sizeLimit);
     const medium = emptyDir.medium === 'Memory' ? 'memory' : 'disk';
@@ -149,31 +152,14 @@ async function resolveLocal(
     const kind: HostPathKind = hostPath.type ?? '';
     return { source: { type: 'host-path', path: hostPath.path, kind }, version: '' };
   }
-  const namespace = pod.metadata.namespace ?? '';
-  if (configMap !== undefined) {
-    const owner = `ConfigMap "${namespace}/${configMap.name ?? ''}"`;
-    const object = await api.find(configMaps, { namespace, name: configMap.name ?? '' });
-    const optional = configMap.optional === true;
-    if (object === undefined && !optional) throw new VolumeError('missing', `${owner} not found`);
-    const keys = object === undefined ? new Map() : configMapKeys(object);
-    const { items, defaultMode } = configMap;
-    const payload = payloadOfKeys({ owner, keys, items, defaultMode, optional });
-    return { source: { type: 'configmap', payload }, version: object?.metadata.resourceVersion ?? '' };
-  }
-  if (secret !== undefined) {
-    const owner = `Secret "${namespace}/${secret.secretName ?? ''}"`;
-    const object = await api.find(secrets, { namespace, name: secret.secretName ?? '' });
-    const optional = secret.optional === true;
-    if (object === undefined && !optional) throw new VolumeError('missing', `${owner} not found`);
-    const keys = object === undefined ? new Map() : secretKeys(object);
-    const { items, defaultMode } = secret;
-    const payload = payloadOfKeys({ owner, keys, items, defaultMode, optional });
-    return { source: { type: 'secret', payload }, version: object?.metadata.resourceVersion ?? '' };
-  }
+  const files = await resolveFiles(api, pod, volume);
+  if (files !== undefined) return { source: files, version: versionOf(files.payload) };
   const type = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
-  const served = 'persistentVolumeClaim, ephemeral, emptyDir, hostPath, configMap or secret';
   throw new VolumeError(
     'unsupported',
-    `Volume "${volume.name}" has type "${type}", which this node does not serve: ${served} is needed`,
+    `Volume "${volume.name}" has type "${type}", which this node does not serve: one of ${SERVED} is needed`,
   );
 }
+
+const SERVED =
+  'persistentVolumeClaim, ephemeral, csi, emptyDir, hostPath, configMap, secret, projected and downwardAPI';

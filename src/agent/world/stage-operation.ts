@@ -18,16 +18,17 @@ export function identityOf(
   source: CsiSource,
   made: { readonly driver: CsiNodeDriver; readonly attachment: Attachment | undefined },
 ): StagedIdentity {
-  const { driver, handle, persistentVolume, mode, needsAttach } = source;
+  const { lifecycle, driver, handle, persistentVolume, mode, needsAttach } = source;
   const stagePath = mode === 'Block' ? paths.blockStage(persistentVolume) : paths.stage(driver, handle);
   return {
+    lifecycle,
     volume: volumeKey(source),
     driver,
     handle,
     persistentVolume,
     mode,
     needsAttach,
-    needsStage: made.driver.capabilities.has('STAGE_UNSTAGE_VOLUME'),
+    needsStage: lifecycle === 'Persistent' && made.driver.capabilities.has('STAGE_UNSTAGE_VOLUME'),
     stagePath,
     attachmentUid: made.attachment?.uid,
   };

@@ -22,6 +22,7 @@ import {
 const paths = nodePaths('/k');
 const target = paths.csiTarget('uid', 'pv');
 const csi: StagedIdentity = {
+  lifecycle: 'Persistent',
   volume: 'kubernetes.io/csi/d^h',
   driver: 'd',
   handle: 'h',

@@ -43,6 +43,8 @@ export interface VolumeView {
   readonly staged: Presence;
   /** The attachment that the stage was made under; undefined when none was needed. */
   readonly stagedUnder: string | undefined;
+  /** Published here, and the controller side has left growing to the node. */
+  readonly isToGrow: boolean;
 }
 
 export interface WorldView {

@@ -5,13 +5,16 @@ import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { Outcome } from '#client/outcome.ts';
+import type { EventRecorder } from '#client/events.ts';
 import { WorkQueue } from '#client/work-queue.ts';
 import type { UnmountProof } from '#volumes/unmount-proof.ts';
 import type { DriverRegistry } from '../plugins/driver-registry.ts';
 import { readAttachment } from './attachment.ts';
 import { decideVolumes, type VolumeStep } from './decide.ts';
 import type { DesiredMount } from './desired-world.ts';
-import { expandIfNeeded } from './expand-operation.ts';
+import { growOnNode } from './expand-operation.ts';
+import { Growth } from './growth.ts';
+import { volumesToGrow } from './growth-watch.ts';
 import {
   type ObservedVolume,
   type ObserveDeps,
@@ -22,14 +25,15 @@ import {
 import type { OperationDeps } from './operation-deps.ts';
 import { publishCsi, publishLocal, unpublish } from './publish-operation.ts';
 import { publishPresence } from './presence.ts';
-import { type CsiSource, volumeKey } from './resolved-volume.ts';
-import { stage, unstage } from './stage-operation.ts';
+import { type CsiSource, followsObject, volumeKey } from './resolved-volume.ts';
+import { csiVolumeOf, identityOf, stage, unstage } from './stage-operation.ts';
 import { type ProofDeps, proveUnpublish, proveUnstage } from './unmount-proof.ts';
 
 export interface VolumeWorldDeps extends OperationDeps, ProofDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly events: EventRecorder;
   readonly drivers: DriverRegistry;
   readonly node: ObserveDeps['node'];
   /** Called after the volumes of a pod have changed. */
@@ -48,12 +52,23 @@ export interface PodVolumes {
   readonly pending: readonly PendingVolume[];
 }
 
+type VolumeOperation = (
+  deps: OperationDeps,
+  mount: DesiredMount & { readonly source: CsiSource },
+  made: {
+    readonly driver: NonNullable<ReturnType<DriverRegistry['get']>>;
+    readonly attachment: ObservedVolume['attachment'];
+  },
+) => Promise<void>;
+
 /** Upstream's first retry of a volume operation is 500 ms; local ones recover faster. */
 const BACKOFF = { firstMs: 100, maxMs: 122_000 };
 /** Volumes in flight: bounds the calls that drivers see. */
 const CONCURRENCY = 16;
 /** Waits end by events; this bounds the harm of a lost one. */
 const WAIT_MS = 5000;
+/** A claim that was enlarged is found on its node within this time. */
+const GROWTH_LOOK_MS = 5000;
 
 export class VolumeWorld {
   readonly #deps: VolumeWorldDeps;
@@ -61,6 +76,7 @@ export class VolumeWorld {
   readonly #queue: WorkQueue;
   readonly #written = new Map<string, string>();
   readonly #problems = new Map<string, string>();
+  readonly #growth = new Growth();
 
   constructor(deps: VolumeWorldDeps) {
     this.#deps = deps;
@@ -68,6 +84,7 @@ export class VolumeWorld {
       ...deps,
       writtenVersion: (mount) => this.#written.get(mount),
       attachment: (source) => readAttachment(deps.api, source, deps.nodeName),
+      isToGrow: (volume) => this.#growth.isWanted(volume),
     };
     this.#queue = new WorkQueue({
       ...deps,
@@ -80,7 +97,22 @@ export class VolumeWorld {
 
   run(signal: AbortSignal): Promise<void> {
     this.lookAgain();
+    this.#lookForGrowth(signal);
     return this.#queue.run(signal);
+  }
+
+  /** AGT61: again and again, a few seconds after each look has ended. */
+  #lookForGrowth(signal: AbortSignal): void {
+    this.#deps.clock.after(GROWTH_LOOK_MS, 'periodic', () => {
+      if (signal.aborted) return;
+      void volumesToGrow(this.#deps, this.#growth).then((keys) => {
+        for (const key of keys) {
+          this.#growth.want(key);
+          this.#queue.enqueue(key);
+        }
+        this.#lookForGrowth(signal);
+      });
+    });
   }
 
   /** Looks at every volume that is wanted or recorded. */
@@ -137,8 +169,7 @@ export class VolumeWorld {
 
   /** Content that follows an object must have been written by this process once. */
   #isWritten(mount: DesiredMount): boolean {
-    const followsObject = mount.type === 'configmap' || mount.type === 'secret';
-    return !followsObject || this.#written.has(mount.key);
+    return !followsObject(mount.type) || this.#written.has(mount.key);
   }
 
   async #reconcile(key: string): Promise<Outcome> {
@@ -193,7 +224,9 @@ export class VolumeWorld {
         const driver = record && drivers.get(record.csi.driver);
         if (record === undefined || driver === undefined) return;
         const proof = this.#logged(await proveUnstage(this.#deps, record));
-        return unstage(this.#deps, record, { driver, proof });
+        await unstage(this.#deps, record, { driver, proof });
+        this.#growth.forget(step.volume);
+        return;
       }
       case 'stage': {
         const mount = desired.mounts().find((one) => stagedVolumeOf(one) === step.volume);
@@ -203,6 +236,12 @@ export class VolumeWorld {
       case 'publish': {
         const mount = desired.mounts().find((one) => one.key === step.mount);
         if (mount !== undefined) await this.#publish(mount, observed);
+        return;
+      }
+      case 'grow': {
+        const published = observed?.mounts.find(({ presence }) => presence === 'present');
+        const mount = desired.mounts().find((one) => one.key === published?.key);
+        if (mount !== undefined) await this.#withDriver(mount, observed, this.#growAt('target'));
         return;
       }
       case 'wait':
@@ -220,25 +259,54 @@ export class VolumeWorld {
 
   async #publish(mount: DesiredMount, observed: ObservedVolume | undefined): Promise<void> {
     if (mount.source.type === 'csi') {
-      await this.#withDriver(mount, observed, expandIfNeeded);
+      // AGT60: a staged file system grows before a container sees it, anything else once it is published.
+      const isToGrow = mount.source.claim?.isToGrow === true;
+      if (isToGrow && mount.source.mode === 'Filesystem') {
+        await this.#withDriver(mount, observed, this.#growAt('stage'));
+      }
       await this.#withDriver(mount, observed, publishCsi);
+      this.#learnSize(mount.source, isToGrow);
     } else {
       await publishLocal(this.#deps, mount);
     }
     this.#written.set(mount.key, mount.version);
   }
 
+  #learnSize(source: CsiSource, isToGrow: boolean): void {
+    const key = volumeKey(source);
+    if (isToGrow) this.#growth.want(key);
+    else if (this.#growth.sizeOf(key) === undefined) this.#growth.settle(key, source.claim?.capacity);
+  }
+
+  /** NodeExpandVolume, and what its answer means for the next look. */
+  #growAt(place: 'stage' | 'target'): VolumeOperation {
+    return async (deps, mount, made) => {
+      const { source } = mount;
+      const { needsStage, stagePath } = identityOf(deps, source, made);
+      const canGrow = made.driver.capabilities.has('EXPAND_VOLUME') && !source.readOnly;
+      const key = volumeKey(source);
+      if (source.claim === undefined || !canGrow || (place === 'stage' && !needsStage)) {
+        this.#growth.settle(key, undefined);
+        return;
+      }
+      const grown = await growOnNode(this.#deps, made.driver, {
+        claim: source.claim,
+        persistentVolume: source.persistentVolume,
+        volume: csiVolumeOf(source, made, mount),
+        volumePath: place === 'stage' ? stagePath : mount.target,
+        stagePath: needsStage ? stagePath : '',
+        secrets: source.expandSecrets,
+        grownTo: this.#growth.sizeOf(key),
+      });
+      if (grown.kind === 'refused') this.#growth.refuse(key);
+      else this.#growth.settle(key, grown.kind === 'settled' ? grown.size : undefined);
+    };
+  }
+
   async #withDriver(
     mount: DesiredMount,
     observed: ObservedVolume | undefined,
-    operation: (
-      deps: OperationDeps,
-      mount: DesiredMount & { readonly source: CsiSource },
-      made: {
-        driver: NonNullable<ReturnType<DriverRegistry['get']>>;
-        attachment: ObservedVolume['attachment'];
-      },
-    ) => Promise<void>,
+    operation: VolumeOperation,
   ): Promise<void> {
     const { source } = mount;
     if (source.type !== 'csi') return;

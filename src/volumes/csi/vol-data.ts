@@ -7,6 +7,7 @@ export interface CsiIdentity {
   readonly handle: string;
   readonly persistentVolume: string;
   readonly stagePath: string;
+  readonly lifecycle: 'Persistent' | 'Ephemeral';
 }
 
 const NAME = 'vol_data.json';
@@ -45,7 +46,7 @@ export async function writePublishData(
     nodeName: fields.nodeName,
     specVolID: fields.csi.persistentVolume,
     volumeHandle: fields.csi.handle,
-    volumeLifecycleMode: 'Persistent',
+    volumeLifecycleMode: fields.csi.lifecycle,
   };
   await files.write(`${directory}/${NAME}`, encode(content));
 }

@@ -1,43 +1,9 @@
-// secret: the secret's keys as files on a tmpfs of the volume's own, so that no secret reaches a disk; replaced
-// atomically when the object changes, and handed to containers read-only.
-import type { Host } from '#host/host.ts';
-import { type AtomicWriterDeps, type Payload, writePayload } from '../atomic-writer.ts';
-import { mountsAt } from '../mount-table.ts';
-import { checkProof } from '../unmount-proof.ts';
+// secret: the secret's keys as files.
+import { type PayloadDeps, type PayloadSource, payloadOnTmpfs } from '../payload-on-tmpfs.ts';
 import type { LocalVolumeType } from '../volume-type.ts';
 
-export interface SecretSource {
-  readonly payload: Payload;
-}
+export type SecretSource = PayloadSource;
 
-export interface SecretDeps extends AtomicWriterDeps {
-  readonly host: Pick<Host, 'mounts'>;
-}
-
-export function secretType(deps: SecretDeps): LocalVolumeType<SecretSource> {
-  const { tree, host } = deps;
-  return {
-    name: 'secret',
-    async publish({ target, source, group }) {
-      if ((await mountsAt(host, target)).length === 0) {
-        await tree.makeDirectory(target, 0o755);
-        await host.mounts.mount({
-          source: 'tmpfs',
-          target,
-          fsType: 'tmpfs',
-          flags: ['nosuid', 'nodev', 'noexec'],
-          options: ['mode=0755'],
-        });
-      }
-      const changed = await writePayload(deps, target, source.payload);
-      if (changed && group !== undefined) await tree.giveToGroup(target, group);
-      return { hostPath: target, isMount: true };
-    },
-    async unpublish(target, proof) {
-      checkProof(proof, target);
-      for (const mount of await mountsAt(host, target)) await host.mounts.unmount(mount.mountPoint);
-      // The tmpfs took the files with it: what remains is the empty mount point.
-      await tree.removeDirectory(target);
-    },
-  };
+export function secretType(deps: PayloadDeps): LocalVolumeType<SecretSource> {
+  return payloadOnTmpfs('secret', deps);
 }
