@@ -13,6 +13,7 @@ import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import type { Driver } from '#csi/driver.ts';
 import { sharedLists } from '#rules/proofs-live-lists.ts';
+import { concernedBy, reconcileCloningProtection, sourceOfIntent } from './cloning-protection.ts';
 import { reconcileReclaim } from './delete-volume.ts';
 import { BY_HANDLE, BY_UID, handleKey, type ProvisionerDeps } from './deps.ts';
 import { INTENT_NAMESPACE, volumeNameOf } from './intent.ts';
@@ -21,6 +22,7 @@ import { reconcileProvision } from './reconcile-provision.ts';
 
 const CREATE = 'create/';
 const DELETE = 'delete/';
+const CLONING = 'cloning/';
 
 export interface ProvisionerOptions extends BehaviourOptions {
   readonly driver: Driver;
@@ -59,7 +61,9 @@ export function provisionerLoop(deps: LoopDeps, options: ProvisionerOptions): Se
     reconcile: (key, signal) =>
       key.startsWith(CREATE)
         ? reconcileProvision(all, key.slice(CREATE.length), signal)
-        : reconcileReclaim(all, key.slice(DELETE.length), signal),
+        : key.startsWith(CLONING)
+          ? reconcileCloningProtection(all, key.slice(CLONING.length), signal)
+          : reconcileReclaim(all, key.slice(DELETE.length), signal),
     connect: (enqueue) => connect(all, enqueue),
   });
 }
@@ -72,9 +76,15 @@ function connect(deps: ProvisionerDeps, enqueue: (key: string) => void): (() => 
     }
   };
   return [
-    caches.claims.subscribe(({ object }) => enqueue(CREATE + volumeNameOf(object.metadata.uid))),
+    caches.claims.subscribe(({ object }) => {
+      enqueue(CREATE + volumeNameOf(object.metadata.uid));
+      for (const key of concernedBy(object)) enqueue(CLONING + key);
+    }),
     caches.intents.subscribe(({ object }) => {
-      if (object.metadata.namespace === INTENT_NAMESPACE) enqueue(CREATE + object.metadata.name);
+      if (object.metadata.namespace !== INTENT_NAMESPACE) return;
+      enqueue(CREATE + object.metadata.name);
+      const source = sourceOfIntent(object);
+      if (source !== undefined) enqueue(CLONING + source);
     }),
     caches.volumes.subscribe(({ object }) => {
       enqueue(DELETE + object.metadata.name);

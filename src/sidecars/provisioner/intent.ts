@@ -5,7 +5,9 @@ import { isJsonObject } from '#api/json.ts';
 import type { Stored } from '#api/object.ts';
 import type { Sparse } from '#csi/client.ts';
 import type { CreateVolumeRequest } from '#csi/generated/csi.ts';
+import { CONTENT_SOURCE_LABEL, contentSourceValue } from '#rules/content-source.ts';
 import type { SecretReference, SecretUse } from './class-parameters.ts';
+import type { ClonedClaim } from './content-source.ts';
 
 export const INTENT_NAMESPACE = 'holdfast-system';
 /** Label that marks an intent and names its driver. */
@@ -29,6 +31,8 @@ export interface VolumePlan {
   readonly secrets: Readonly<Partial<Record<SecretUse, SecretReference>>>;
   /** Name of the VolumeAttributesClass whose parameters the request has. */
   readonly attributesClass?: string;
+  /** The claim that the volume is cloned from. */
+  readonly cloneOf?: ClonedClaim;
 }
 
 export interface Intent {
@@ -54,7 +58,7 @@ export function encodeIntent(intent: Intent): ConfigMap {
     metadata: {
       name: intent.name,
       namespace: INTENT_NAMESPACE,
-      labels: { [INTENT_LABEL]: intent.driver },
+      labels: { [INTENT_LABEL]: intent.driver, ...contentLabel(intent) },
     },
     data: {
       phase: intent.phase,
@@ -63,6 +67,15 @@ export function encodeIntent(intent: Intent): ConfigMap {
       request: JSON.stringify(intent.request),
     },
   };
+}
+
+/** PRV46: what the volume is copied from, for those who would delete that. */
+function contentLabel({ driver, request }: Intent): Readonly<Record<string, string>> {
+  const { snapshot, volume } = request.volumeContentSource ?? {};
+  const handle = snapshot?.snapshotId ?? volume?.volumeId;
+  if (handle === undefined) return {};
+  const kind = snapshot === undefined ? 'volume' : 'snapshot';
+  return { [CONTENT_SOURCE_LABEL]: contentSourceValue({ driver, kind, handle }) };
 }
 
 /** Reads an intent back; undefined when the ConfigMap is not one (another label, or text that we did not write). */

@@ -3,11 +3,10 @@ import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { StorageClass, VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { quantityToBytes } from '#api/quantity.ts';
-import type { Sparse } from '#csi/client.ts';
 import type { Driver } from '#csi/driver.ts';
-import type { VolumeContentSource } from '#csi/generated/csi.ts';
 import { volumeCapabilities } from './access-modes.ts';
 import { type ClassParameters, parseClassParameters } from './class-parameters.ts';
+import type { ContentSource } from './content-source.ts';
 import { type Intent, type VolumePlan, volumeNameOf } from './intent.ts';
 import type { RequestOptions } from './options.ts';
 import { type NodeTopology, topologyRequirement, type TopologyResult } from './topology-requirement.ts';
@@ -23,7 +22,7 @@ export interface IntentContext {
   readonly nodes: readonly NodeTopology[];
   readonly options: RequestOptions;
   /** Set exactly when the claim has a data source. */
-  readonly contentSource?: Sparse<VolumeContentSource>;
+  readonly contentSource?: ContentSource;
   /** The claim's VolumeAttributesClass; undefined: it names none. */
   readonly attributesClass?: Stored<VolumeAttributesClass>;
 }
@@ -67,7 +66,7 @@ export function makeIntent(
           singleNodeMultiWriter: context.driver.controllerCapabilities.has('SINGLE_NODE_MULTI_WRITER'),
         }),
         parameters: { ...parsed.parameters.forDriver, ...namesOf(plan, name, context.options) },
-        ...(context.contentSource === undefined ? {} : { volumeContentSource: context.contentSource }),
+        ...contentOf(context.contentSource),
         ...(context.attributesClass === undefined
           ? {}
           : { mutableParameters: context.attributesClass.parameters ?? {} }),
@@ -105,6 +104,15 @@ function topologyOf(
   });
 }
 
+function contentOf(source: ContentSource | undefined) {
+  if (source === undefined) return {};
+  const { kind, handle } = source;
+  return {
+    volumeContentSource:
+      kind === 'snapshot' ? { snapshot: { snapshotId: handle } } : { volume: { volumeId: handle } },
+  };
+}
+
 function requirementOf({ requisite, preferred }: Extract<TopologyResult, { kind: 'required' }>) {
   return {
     requisite: requisite.map((segments) => ({ segments })),
@@ -116,7 +124,7 @@ function planOf(
   claim: Stored<PersistentVolumeClaim>,
   storageClass: Stored<StorageClass>,
   parameters: ClassParameters,
-  { attributesClass }: IntentContext,
+  { attributesClass, contentSource }: IntentContext,
 ): VolumePlan {
   const facts = claimFacts(claim);
   return {
@@ -134,6 +142,7 @@ function planOf(
     node: facts.selectedNode,
     secrets: parameters.secrets,
     ...(attributesClass === undefined ? {} : { attributesClass: attributesClass.metadata.name }),
+    ...(contentSource?.cloneOf === undefined ? {} : { cloneOf: contentSource.cloneOf }),
   };
 }
 

@@ -84,5 +84,9 @@ export function checkReply(intent: Intent, volume: Volume | null): string | unde
   if (bytes !== 0n && bytes < BigInt(intent.plan.requestedBytes)) {
     return `the driver made ${bytes} bytes, but ${intent.plan.requestedBytes} were required`;
   }
+  // PRV47: an empty volume where a copy was asked for looks like success and is a loss of data.
+  if (intent.request.volumeContentSource !== undefined && volume.contentSource === null) {
+    return 'the driver made an empty volume, but a copy was asked for';
+  }
   return undefined;
 }

@@ -328,7 +328,9 @@ function refuse(
   because: string,
 ): Outcome {
   if (claim !== undefined) warn(deps, claim, because);
-  return { kind: 'blocked', because, retryAfterMs: 15_000 };
+  // A snapshot gets ready without an event that this loop hears.
+  const hasSource = claim !== undefined && claimFacts(claim).dataSource.kind !== 'none';
+  return { kind: 'blocked', because, retryAfterMs: hasSource ? 2_000 : 15_000 };
 }
 
 function warn(deps: ProvisionerDeps, claim: Stored<PersistentVolumeClaim>, message: string): void {

@@ -2,10 +2,11 @@
 import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { StorageClass, VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
+import { quantityToBytes } from '#api/quantity.ts';
 import { configMaps, volumeAttributesClasses } from '#api/resources.ts';
 import type { Outcome } from '#client/outcome.ts';
-import type { Sparse } from '#csi/client.ts';
-import type { VolumeContentSource } from '#csi/generated/csi.ts';
+import { protectSource } from './cloning-protection.ts';
+import { type ContentSource, resolveContentSource } from './content-source.ts';
 import type { DataSource } from './data-source.ts';
 import type { ProvisionerDeps } from './deps.ts';
 import { encodeIntent } from './intent.ts';
@@ -85,12 +86,25 @@ async function contentSourceOf(
   deps: ProvisionerDeps,
   claim: Stored<PersistentVolumeClaim>,
   signal: AbortSignal,
-): Promise<Lookup<Sparse<VolumeContentSource>>> {
-  const { dataSource, namespace } = claimFacts(claim);
+): Promise<Lookup<ContentSource>> {
+  const { dataSource, namespace, name, uid } = claimFacts(claim);
   if (dataSource.kind === 'none' || dataSource.kind === 'populator') return NOTHING;
   const denied = await whyDenied(deps, dataSource, namespace, signal);
   if (denied !== undefined) return refused(denied);
-  return refused('restoring from a data source is not supported yet: remove spec.dataSource');
+  const wanted = {
+    driver: deps.driver.name,
+    capabilities: deps.driver.controllerCapabilities,
+    claim: { namespace, name, uid },
+    volumeMode: claim.spec?.volumeMode ?? 'Filesystem',
+    requestedBytes: quantityToBytes(claim.spec?.resources?.requests?.['storage'] ?? '0'),
+  };
+  const found = await resolveContentSource(deps.api, wanted, dataSource, signal);
+  if (found.kind === 'refused') return refused(`failed to get data source: ${found.because}`);
+  const { cloneOf } = found.value;
+  // PRV46: before the intent, so that the source cannot go while the copy is made.
+  if (cloneOf !== undefined && !(await protectSource(deps, cloneOf, signal)))
+    return refused('failed to get data source: the source PVC is going');
+  return found;
 }
 
 /** PRV66 and PRV67: why the source in another namespace may not be used. */
