@@ -8,7 +8,7 @@ import { CsiError } from '#csi/csi-error.ts';
 import type { CsiNodeDriver } from '#volumes/csi/csi-volume.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
-import { DriverRegistry } from '../plugins/driver-registry.ts';
+import { DriverRegistry, type RegisteredDriver } from '../plugins/driver-registry.ts';
 import { DesiredWorld } from './desired-world.ts';
 import { growOnNode, type GrowRequest } from './expand-operation.ts';
 import { Growth } from './growth.ts';
@@ -206,7 +206,7 @@ test('AGT61: of the published volumes those whose claim waits for the node are f
   const look = (growth = new Growth()) =>
     volumesToGrow({ api: w.api, log: silentLog, desired, drivers, records }, growth);
   expect(await look()).toEqual([]);
-  drivers.set({ ...w.driver, endpoint: '' } as never);
+  await drivers.put(w.driver as unknown as RegisteredDriver);
   expect(await look()).toEqual([]);
   phase = 'done';
   expect(await look()).toEqual(['kubernetes.io/csi/d^h']);
