@@ -8,7 +8,7 @@ import { sameValue } from '../kinds/equal.ts';
 import type { ResourceType } from '../object.ts';
 import type { CustomDefinition, CustomVersion } from './definition.ts';
 import { findByPath, parseJsonPath } from './json-path.ts';
-import { printerColumns } from './printer-columns.ts';
+import { printerColumns, textOf } from './printer-columns.ts';
 import { prune, withSchemaDefaults } from './prune.ts';
 import { checkRules } from './rules.ts';
 import { rootSchema, type StructuralSchema } from './structural-schema.ts';
@@ -101,7 +101,7 @@ function hasRules(schema: StructuralSchema): boolean {
 function fieldText(object: JsonObject, path: string): string {
   const parsed = parseJsonPath(path);
   const [value] = parsed === undefined ? [] : findByPath(object, parsed);
-  return value === undefined || value === null ? '' : String(value);
+  return value === undefined || value === null ? '' : textOf(value);
 }
 
 function asObject(value: JsonValue): JsonObject {

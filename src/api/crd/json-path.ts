@@ -17,13 +17,14 @@ const STEP =
 export function parseJsonPath(text: string): JsonPath | undefined {
   const path = text.startsWith('{') && text.endsWith('}') ? text.slice(1, -1) : text;
   const steps: Step[] = [];
-  STEP.lastIndex = 0;
-  while (STEP.lastIndex < path.length) {
-    const match = STEP.exec(path);
+  // Its own position: filters have paths inside.
+  const step = new RegExp(STEP);
+  while (step.lastIndex < path.length) {
+    const match = step.exec(path);
     if (match === null) return undefined;
-    const step = readStep(match);
-    if (step === undefined) return undefined;
-    steps.push(step);
+    const read = readStep(match);
+    if (read === undefined) return undefined;
+    steps.push(read);
   }
   return steps;
 }

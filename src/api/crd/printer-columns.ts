@@ -1,5 +1,5 @@
 // The columns of kubectl's tables for a custom kind, as its definition names them; without any, the age.
-import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
 import type { ColumnDefinition, KindDefinition } from '../kind.ts';
 import { since } from '../kinds/age.ts';
 import type { PrinterColumn } from './definition.ts';
@@ -53,7 +53,7 @@ function cell(
   }
 }
 
-function textOf(value: JsonValue): string {
-  if (typeof value === 'string') return value;
-  return isJsonObject(value) || Array.isArray(value) ? JSON.stringify(value) : String(value);
+/** A text as it is, everything else as JSON. */
+export function textOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
