@@ -56,7 +56,7 @@ function localTypes({ host, tree, clock, trees }: AgentDeps): LocalTypes {
   const payload = { tree, clock, removeOwnedTree, host };
   return {
     'empty-dir': emptyDirType({ host, tree, removeOwnedTree }),
-    'host-path': hostPathType({ tree }),
+    'host-path': hostPathType({ host }),
     configmap: configMapType({ tree, clock, removeOwnedTree }),
     secret: secretType(payload),
     projected: projectedType(payload),

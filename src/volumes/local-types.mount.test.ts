@@ -5,6 +5,7 @@ import {
   link,
   lstat,
   mkdir,
+  open,
   readdir,
   readFile,
   readlink,
@@ -12,7 +13,7 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { realClock } from '#base/real/clock.ts';
 import { realHost } from '#host/real/host.ts';
 import { realOwnedTrees } from '#host/real/remove-owned-tree.ts';
@@ -124,8 +125,8 @@ test('VOL2: a config map follows its object and is removed', async () => {
 
 test('VOL9: a hostPath is checked, made when asked, and stays', async () => {
   await using scratch = await scratchFolder();
-  const type = hostPathType({ tree });
-  const publish = (path: string, kind: 'Directory' | 'DirectoryOrCreate' | 'File') =>
+  const type = hostPathType({ host });
+  const publish = (path: string, kind: 'Directory' | 'DirectoryOrCreate' | 'File' | 'FileOrCreate') =>
     type.publish({ pod, target: '', source: { path, kind }, group: undefined });
   const path = `${scratch.path}/h`;
   await expect(publish(path, 'Directory')).rejects.toThrow('is absent, type "Directory" is needed');
@@ -134,7 +135,40 @@ test('VOL9: a hostPath is checked, made when asked, and stays', async () => {
   await expect(publish(`${path}/../x`, 'Directory')).rejects.toThrow('without ".."');
   await type.unpublish(path, proofOf(path));
   expect(await tree.kind(path)).toBe('directory');
+  await publish(`${scratch.path}/f`, 'FileOrCreate');
+  await publish(`${scratch.path}/f`, 'File');
+  await symlink(path, `${scratch.path}/link`);
+  await publish(`${scratch.path}/link`, 'Directory');
+  expect(await bits(`${scratch.path}/f`)).toBe(0o644);
 });
+
+const hasFuse = await lstat('/dev/fuse').then(
+  () => true,
+  () => false,
+);
+
+test.skipIf(!hasFuse)(
+  'VOL17: a hostPath on a file system that hangs holds nobody (needs /dev/fuse)',
+  async () => {
+    await using scratch = await scratchFolder();
+    const target = `${scratch.path}/hung`;
+    await mkdir(target);
+    // A FUSE connection that nobody serves: every look at the mount waits for ever.
+    const connection = await open('/dev/fuse', 'r+');
+    const options = [`fd=${connection.fd}`, 'rootmode=40000', 'user_id=0', 'group_id=0'];
+    await host.mounts.mount({ source: 'hung', target, fsType: 'fuse', flags: [], options });
+    const type = hostPathType({ host, timeoutMs: 200 });
+    const source = { path: `${target}/x`, kind: 'Directory' as const };
+    const publishing = type.publish({ pod, target: '', source, group: undefined });
+    await expect(publishing).rejects.toThrow('did not answer within 0.2 s');
+    await connection.close();
+    // The killed program is let go by the kernel a moment later.
+    await vi.waitUntil(async () => {
+      await host.mounts.unmount(target).catch(() => undefined);
+      return (await mountsAt(host, target)).length === 0;
+    });
+  },
+);
 
 test('VOL10: the group walk follows no link and leaves no mount', async () => {
   await using scratch = await scratchFolder();

@@ -6,8 +6,6 @@ export type EntryKind = 'directory' | 'file' | 'symlink' | 'socket' | 'block' | 
 export interface Tree {
   /** What stands at `path` (lstat); undefined when nothing does. */
   kind(path: string): Promise<EntryKind | undefined>;
-  /** What `path` leads to (stat); undefined when nothing does. For administrators' paths only. */
-  targetKind(path: string): Promise<EntryKind | undefined>;
   /** Permission bits of a directory or file. */
   mode(path: string): Promise<number>;
   /** Makes the directory and its parents (0750); the last gets exactly `mode`, whatever the umask. */

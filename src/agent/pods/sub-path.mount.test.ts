@@ -54,7 +54,7 @@ test('AGT59: links that stay in the volume are followed, as those of a config ma
   await host.mounts.unmount(target);
 });
 
-test('AGT60: what is bound is what was opened', async () => {
+test('AGT75: what is bound is what was opened', async () => {
   const other = { ...realSafePaths, identify: async () => '0:0' };
   const bound = bindSubPath({ ...deps, safePaths: other }, { root, relative: 'a', target, readOnly: false });
   await expect(bound).rejects.toThrow('what was bound is not what was opened');
@@ -62,7 +62,7 @@ test('AGT60: what is bound is what was opened', async () => {
 
 const RACE_MS = 2000;
 
-test('AGT60: a directory exchanged for a link in a loop never leads out', { timeout: 20_000 }, async () => {
+test('AGT75: a directory exchanged for a link in a loop never leads out', { timeout: 20_000 }, async () => {
   await symlink(`${scratch.path}/outside`, `${root}/trap`);
   const fixture = new URL('./real/exchange.fixture.ts', import.meta.url).pathname;
   const attacker = spawn(process.execPath, [fixture, `${root}/a`, `${root}/trap`], { stdio: 'ignore' });

@@ -102,7 +102,6 @@ async function giveToGroup(
 export function realTree(): Tree {
   return {
     kind: (path) => absentAs(undefined, GONE, async () => kindOf(await fs.lstat(path))),
-    targetKind: (path) => absentAs(undefined, GONE, async () => kindOf(await fs.stat(path))),
     mode: async (path) => (await fs.lstat(path)).mode & 0o7777,
     async makeDirectory(path, mode) {
       await fs.mkdir(path.slice(0, path.lastIndexOf('/')) || '/', { recursive: true, mode: 0o750 });
