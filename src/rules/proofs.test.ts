@@ -11,7 +11,7 @@ import {
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { attachmentName } from './attachment-name.ts';
 import { proveDetachable, proveOrphanDeletable, proveVolumeDeletable } from './proofs.ts';
-import { BIND_COMPLETED, BOOT_ID, HONOURS_BOOT_ID } from './well-known.ts';
+import { BIND_COMPLETED, BOOT_ID, FORCE_DETACH, HONOURS_BOOT_ID, POWERED_OFF } from './well-known.ts';
 
 const csi = { driver: 'd', volumeHandle: 'h' };
 const NAME = 'csi/d^h';
@@ -198,5 +198,48 @@ test.each(attached)('$rule: detaching is proven by $by when $when', async ({ nod
   if (node !== undefined) api.seed(nodes, node);
   if (pod !== undefined) api.seed(pods, pod);
   const result = await proveDetachable(api, ATTACHMENT);
+  expect(result.kind === 'proven' ? result.proof.by : undefined).toBe(by);
+});
+
+const withWord = (word: string) => {
+  const { metadata, ...rest } = anAttachment();
+  return {
+    ...rest,
+    metadata: { ...metadata, annotations: { ...metadata.annotations, [FORCE_DETACH]: word } },
+  };
+};
+const system = { nodeInfo: { bootID: 'boot-1' } as NonNullable<Node['status']>['nodeInfo'] };
+const poweredOff = (boot: string): Node => ({
+  ...aNode({ ...inUse, ...system }),
+  metadata: { name: 'node-1', annotations: { [POWERED_OFF]: boot } },
+});
+const words: readonly { when: string; node?: Node; word: string; by?: string }[] = [
+  { when: 'the word names the attachment', node: aNode(inUse), word: 'uid-va', by: 'operator' },
+  { when: 'the word names it and the node is gone', word: 'uid-va', by: 'operator' },
+  { when: 'the word names an older attachment', node: aNode(inUse), word: 'uid-old' },
+  { when: 'the word is empty and the node is gone', word: '' },
+  { when: 'this boot of the node is off', node: poweredOff('boot-1'), word: '', by: 'operator' },
+  { when: 'an older boot of the node is off', node: poweredOff('boot-0'), word: '' },
+];
+test.each(words)('RUL115: detached by $by when $when', async ({ node, word, by }) => {
+  const api = scriptedApi();
+  api.seed(persistentVolumes, aVolume());
+  if (node !== undefined) api.seed(nodes, node);
+  api.seed(volumeAttachments, withWord(word));
+  const result = await proveDetachable(api, ATTACHMENT);
+  expect(result.kind === 'proven' ? result.proof.by : undefined).toBe(by);
+});
+
+const ready = (status: string) => ({ conditions: [{ type: 'Ready', status }], ...inUse });
+test.each([
+  { when: 'not asked for', node: aNode(ready('Unknown')), waitedTooLong: false, by: undefined },
+  { when: 'the node is Ready', node: aNode(ready('True')), waitedTooLong: true, by: undefined },
+  { when: 'configured', node: aNode(ready('Unknown')), waitedTooLong: true, by: 'waited-too-long' },
+])('RUL116: time gives $by when $when', async ({ node, waitedTooLong, by }) => {
+  const api = scriptedApi();
+  api.seed(persistentVolumes, aVolume());
+  api.seed(nodes, node);
+  api.seed(volumeAttachments, anAttachment());
+  const result = await proveDetachable(api, ATTACHMENT, { waitedTooLong });
   expect(result.kind === 'proven' ? result.proof.by : undefined).toBe(by);
 });

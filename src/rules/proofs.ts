@@ -15,8 +15,8 @@ import {
 import { attachmentName, parseUniqueVolumeName, type CsiVolumeName } from './attachment-name.ts';
 import { isTerminal, podLabel } from './pod-state.ts';
 import { claimsOfPod } from './pod-volumes.ts';
-import { isOutOfService } from './taints.ts';
-import { BIND_COMPLETED, BOOT_ID, HONOURS_BOOT_ID } from './well-known.ts';
+import { isNodeReady, isOutOfService } from './taints.ts';
+import { BIND_COMPLETED, BOOT_ID, FORCE_DETACH, HONOURS_BOOT_ID, POWERED_OFF } from './well-known.ts';
 
 /** Reads that go to the server; an ApiClient is one. */
 export interface LiveReads {
@@ -103,8 +103,17 @@ class VolumeDetachProof extends Proof<'detach'> {
   }
 }
 
-/** What shows that nothing on the node can use the volume: its agent's word, an operator's, or a reboot. */
-export type DetachReason = 'not-in-use' | 'out-of-service' | 'rebooted';
+/**
+ * What shows that nothing on the node can use the volume: its agent's word, an operator's (a taint or an annotation), or
+ * a reboot. `waited-too-long` shows nothing: it is only given when the cluster was configured to take that risk.
+ */
+export type DetachReason = 'not-in-use' | 'out-of-service' | 'rebooted' | 'operator' | 'waited-too-long';
+
+export interface DetachQuestion {
+  readonly signal?: AbortSignal;
+  /** The configured time is over: a node that is not Ready counts as one that uses nothing (RUL116). */
+  readonly waitedTooLong?: boolean;
+}
 
 /** Permission to call DeleteVolume for one backend volume. The type is public, its constructor is not. */
 export type DeleteProof = VolumeDeleteProof;
@@ -181,7 +190,7 @@ export async function proveOrphanDeletable(
 export async function proveDetachable(
   live: LiveReads,
   name: string,
-  signal?: AbortSignal,
+  { signal, waitedTooLong = false }: DetachQuestion = {},
 ): Promise<ProofResult<DetachProof>> {
   const attachment = await live.find(volumeAttachments, { name }, signal);
   if (attachment === undefined) return refused(`attachment "${name}" is gone`);
@@ -189,34 +198,58 @@ export async function proveDetachable(
   const unwanted = await proveUnwanted(live, nodeName, source.persistentVolumeName, signal);
   if (unwanted.kind === 'refused') return unwanted;
   const node = await live.find(nodes, { name: nodeName }, signal);
-  if (node === undefined)
+  const by = reasonOnNode(node, attachment, waitedTooLong);
+  if (by.kind === 'refused') return by;
+  const { uid, resourceVersion } = attachment.metadata;
+  const absent = { object: `nodes/${nodeName}`, shows: 'absent' };
+  const evidence = [
+    seen('volumeattachments', attachment, by.proof === 'operator' ? 'an operator gave it up' : 'exists'),
+    node === undefined ? absent : seen('nodes', node, by.proof),
+    ...unwanted.proof,
+  ];
+  return { kind: 'proven', proof: new VolumeDetachProof(name, by.proof, { uid, resourceVersion }, evidence) };
+}
+
+function reasonOnNode(
+  node: Stored<Node> | undefined,
+  attachment: Stored<VolumeAttachment>,
+  waitedTooLong: boolean,
+): ProofResult<DetachReason> {
+  const { nodeName } = attachment.spec;
+  if (node === undefined) {
+    if (isGivenUp(attachment)) return { kind: 'proven', proof: 'operator' };
     return refused(`node "${nodeName}" has no object, which proves nothing about its mounts`);
-  if (
-    lists(
-      node.status?.volumesAttached?.map((one) => one.name),
-      node,
-      name,
-    )
-  ) {
+  }
+  const offered = node.status?.volumesAttached?.map((one) => one.name);
+  if (lists(offered, node, attachment.metadata.name)) {
     return refused(`node "${nodeName}" is still offered the volume in status.volumesAttached`);
   }
   const by = detachReason(node, attachment);
-  if (by === undefined) return refused(`node "${nodeName}" reports the volume in status.volumesInUse`);
-  const { uid, resourceVersion } = attachment.metadata;
-  const evidence = [
-    seen('volumeattachments', attachment, 'exists'),
-    seen('nodes', node, by),
-    ...unwanted.proof,
-  ];
-  return { kind: 'proven', proof: new VolumeDetachProof(name, by, { uid, resourceVersion }, evidence) };
+  if (by !== undefined) return { kind: 'proven', proof: by };
+  if (waitedTooLong && !isNodeReady(node)) return { kind: 'proven', proof: 'waited-too-long' };
+  return refused(`node "${nodeName}" reports the volume in status.volumesInUse`);
 }
 
 /** What shows that nothing on the node uses the attached volume any more, or undefined (RUL113). */
 export function detachReason(node: Node, attachment: VolumeAttachment): DetachReason | undefined {
   if (isOutOfService(node)) return 'out-of-service';
   if (!lists(node.status?.volumesInUse, node, attachment.metadata.name ?? '')) return 'not-in-use';
+  if (isGivenUp(attachment) || isPoweredOff(node, attachment)) return 'operator';
   const isPromised = node.metadata.annotations?.[HONOURS_BOOT_ID] === 'true';
   return isPromised && hasRebooted(node, attachment) ? 'rebooted' : undefined;
+}
+
+/** True when an operator gave this very attachment up (RUL115). */
+export function isGivenUp({ metadata }: VolumeAttachment): boolean {
+  const word = metadata.annotations?.[FORCE_DETACH] ?? '';
+  return word !== '' && word === metadata.uid;
+}
+
+/** True when an operator says that the boot under which the attachment was made has ended (RUL115). */
+function isPoweredOff(node: Node, attachment: VolumeAttachment): boolean {
+  const word = node.metadata.annotations?.[POWERED_OFF] ?? '';
+  const recorded = attachment.metadata.annotations?.[BOOT_ID] ?? word;
+  return word !== '' && word === node.status?.nodeInfo?.bootID && word === recorded;
 }
 
 /** True when the node runs another boot than the one the attachment was made for. Alone it proves nothing (RUL113). */

@@ -26,6 +26,16 @@ export const BOOT_ID = 'holdfast.dev/boot-id';
  * (a stock kubelet makes none) the volume may have been mounted again since the reboot, so the reboot proves nothing.
  */
 export const HONOURS_BOOT_ID = 'holdfast.dev/honours-boot-id';
+/**
+ * An operator's word on one VolumeAttachment: nothing on its node can use the volume any more. The value is the
+ * attachment's UID, so that the word does not hold for a later attachment of the same name.
+ */
+export const FORCE_DETACH = 'holdfast.dev/force-detach';
+/**
+ * An operator's word on a Node: this boot of the node has ended. The value is the boot ID in its status, so that the
+ * word lapses when the node comes back.
+ */
+export const POWERED_OFF = 'holdfast.dev/powered-off';
 
 /** Keeps an in-tree dynamically provisioned volume until its backend is deleted. */
 export const PV_CONTROLLER_FINALIZER = 'kubernetes.io/pv-controller';

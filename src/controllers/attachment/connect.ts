@@ -1,7 +1,7 @@
 // Connects informers to the attachment loop's keys: a pod, claim, volume or attachment wakes its volume and its node; a
 // node wakes its volumes only when what decides about them has changed.
-import type { Node } from '#api/generated/core-v1.ts';
-import { keyOf } from '#api/object.ts';
+import type { Node, Pod } from '#api/generated/core-v1.ts';
+import { keyOf, type Stored } from '#api/object.ts';
 import {
   csiDrivers,
   nodes,
@@ -13,6 +13,10 @@ import {
 import type { InformerEvent } from '#client/informer.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
+import { isNodeReady, isOutOfService } from '#rules/taints.ts';
+import { HONOURS_BOOT_ID, POWERED_OFF } from '#rules/well-known.ts';
+import { decideEviction } from './evict.ts';
+import { NEVER, overdueAfter } from './overdue.ts';
 import { attachmentReconcile } from './reconcile.ts';
 import {
   ATTACHMENTS_BY_NODE,
@@ -20,6 +24,7 @@ import {
   attachmentIndexes,
   podIndexes,
   PODS_BY_CLAIM,
+  PODS_BY_NODE,
   volumeIndexes,
   volumesOfPod,
 } from './view.ts';
@@ -27,10 +32,18 @@ import {
 export interface AttachmentOptions {
   /** Keys in flight at once. */
   readonly concurrency?: number;
+  /**
+   * Gives up on a node that has not been Ready for this long, as kube-controller-manager does after 6 minutes. Off unless
+   * set: time proves nothing, and a node that only lost its network may still write while the next one mounts (ATT45).
+   */
+  readonly riskDataAfterMs?: number;
 }
 
 /** The attachment loop: makes and deletes VolumeAttachments, and offers attached volumes to their nodes. */
-export function attachmentLoop(deps: LoopDeps, { concurrency = 64 }: AttachmentOptions = {}): Service {
+export function attachmentLoop(
+  deps: LoopDeps,
+  { concurrency = 64, riskDataAfterMs }: AttachmentOptions = {},
+): Service {
   const { informers } = deps;
   const caches = {
     pods: informers.informer(pods, podIndexes),
@@ -48,10 +61,20 @@ export function attachmentLoop(deps: LoopDeps, { concurrency = 64 }: AttachmentO
         enqueue(`node/${spec.nodeName}`);
       }
     };
+    const evict = (pod: Stored<Pod>, node: Node | undefined): void => {
+      if (decideEviction(pod, node).kind !== 'rest') enqueue(`pod/${keyOf(pod)}`);
+    };
+    wake = (nodeName) => {
+      enqueue(`node/${nodeName}`);
+      for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_NODE, nodeName)) {
+        wakeVolume(spec.source.persistentVolumeName);
+      }
+    };
     return [
       caches.pods.subscribe(({ object }) => {
         if ((object.spec?.nodeName ?? '') === '') return;
         for (const volume of volumesOfPod(caches, object)) wakeVolume(volume);
+        evict(object, caches.nodes.get(object.spec?.nodeName ?? ''));
       }),
       caches.claims.subscribe(({ object }) => {
         const used = caches.pods.byIndex(PODS_BY_CLAIM, keyOf(object)).length > 0;
@@ -65,9 +88,9 @@ export function attachmentLoop(deps: LoopDeps, { concurrency = 64 }: AttachmentO
       caches.nodes.subscribe((event) => {
         const { name } = event.object.metadata;
         if (!concernsVolumes(event)) return;
-        enqueue(`node/${name}`);
-        for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_NODE, name)) {
-          wakeVolume(spec.source.persistentVolumeName);
+        wake(name);
+        if (isOutOfService(event.object)) {
+          for (const pod of caches.pods.byIndex(PODS_BY_NODE, name)) evict(pod, event.object);
         }
         // A node that appears may be wanted by volumes that wait for it.
         if (event.kind === 'added')
@@ -78,7 +101,12 @@ export function attachmentLoop(deps: LoopDeps, { concurrency = 64 }: AttachmentO
       }),
     ];
   };
-  const reconcile = attachmentReconcile(deps, caches);
+  let wake: (nodeName: string) => void = () => undefined;
+  const isOverdue =
+    riskDataAfterMs === undefined
+      ? NEVER
+      : overdueAfter(deps.clock, riskDataAfterMs, (nodeName) => wake(nodeName));
+  const reconcile = attachmentReconcile(deps, caches, isOverdue);
   return runLoop(deps, { name: 'attachment', concurrency, reconcile, connect });
 }
 
@@ -87,7 +115,9 @@ function concernsVolumes(event: InformerEvent<Node>): boolean {
   return event.kind !== 'updated' || whatCounts(event.object) !== whatCounts(event.previous);
 }
 
-function whatCounts({ spec, status }: Node): string {
-  const { volumesInUse, volumesAttached, nodeInfo } = status ?? {};
-  return JSON.stringify([volumesInUse, volumesAttached, nodeInfo?.bootID, spec?.taints]);
+function whatCounts(node: Node): string {
+  const { volumesInUse, volumesAttached, nodeInfo } = node.status ?? {};
+  const words = [HONOURS_BOOT_ID, POWERED_OFF].map((name) => node.metadata.annotations?.[name]);
+  const { taints } = node.spec ?? {};
+  return JSON.stringify([volumesInUse, volumesAttached, nodeInfo?.bootID, taints, words, isNodeReady(node)]);
 }

@@ -3,7 +3,13 @@ import type { Node, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
 import { attachmentName, uniqueVolumeName } from '#rules/attachment-name.ts';
-import { BOOT_ID, HONOURS_BOOT_ID, OUT_OF_SERVICE_TAINT } from '#rules/well-known.ts';
+import {
+  BOOT_ID,
+  FORCE_DETACH,
+  HONOURS_BOOT_ID,
+  OUT_OF_SERVICE_TAINT,
+  POWERED_OFF,
+} from '#rules/well-known.ts';
 import { decideNode, decideVolume } from './decide.ts';
 import type { Place } from './view.ts';
 
@@ -24,10 +30,17 @@ interface NodeParts {
   readonly isOutOfService?: boolean;
   readonly boot?: string;
   readonly honoursBoot?: boolean;
+  readonly poweredOff?: string;
 }
 const aNode = (name: string, parts: NodeParts = {}): Stored<Node> =>
   stored<Node>({
-    metadata: { name, annotations: parts.honoursBoot === true ? { [HONOURS_BOOT_ID]: 'true' } : {} },
+    metadata: {
+      name,
+      annotations: {
+        ...(parts.honoursBoot === true ? { [HONOURS_BOOT_ID]: 'true' } : {}),
+        ...(parts.poweredOff === undefined ? {} : { [POWERED_OFF]: parts.poweredOff }),
+      },
+    },
     spec:
       parts.isOutOfService === true ? { taints: [{ key: OUT_OF_SERVICE_TAINT, effect: 'NoExecute' }] } : {},
     status: {
@@ -47,13 +60,16 @@ interface PlaceParts extends NodeParts {
   readonly attached?: boolean;
   readonly isDeleting?: boolean;
   readonly isNodeGone?: boolean;
+  readonly isGivenUp?: boolean;
+  readonly isOverdue?: boolean | undefined;
 }
-const anAttachment = (node: string, attached: boolean, isDeleting = false) =>
+const anAttachment = (node: string, attached: boolean, { isDeleting, isGivenUp }: Partial<PlaceParts> = {}) =>
   stored<VolumeAttachment>({
     metadata: {
       name: attachmentName(csi, node),
-      annotations: { [BOOT_ID]: 'boot-1' },
-      ...(isDeleting ? { deletionTimestamp: 'now' } : {}),
+      uid: 'uid-va',
+      annotations: { [BOOT_ID]: 'boot-1', ...(isGivenUp === true ? { [FORCE_DETACH]: 'uid-va' } : {}) },
+      ...(isDeleting === true ? { deletionTimestamp: 'now' } : {}),
     },
     spec: { attacher: 'd', nodeName: node, source: { persistentVolumeName: 'pv' } },
     status: { attached },
@@ -62,8 +78,8 @@ const aPlace = (parts: PlaceParts): Place => ({
   nodeName: parts.node,
   node: parts.isNodeGone === true ? undefined : aNode(parts.node, parts),
   pods: (parts.pods ?? []).map((at) => aPod(`pod-${parts.node}`, at)),
-  attachment:
-    parts.attached === undefined ? undefined : anAttachment(parts.node, parts.attached, parts.isDeleting),
+  attachment: parts.attached === undefined ? undefined : anAttachment(parts.node, parts.attached, parts),
+  isOverdue: parts.isOverdue === true,
 });
 
 interface Row {
@@ -75,6 +91,42 @@ interface Row {
   readonly told?: readonly string[];
 }
 const rows: readonly Row[] = [
+  {
+    rule: 'ATT43',
+    when: 'an operator gave it up and the node is gone',
+    places: [{ node: 'a', attached: true, isNodeGone: true, isGivenUp: true }],
+    step: 'detach',
+  },
+  {
+    rule: 'ATT43',
+    when: 'an operator gave it up though the node reports it',
+    places: [{ node: 'a', attached: true, isInUse: true, isGivenUp: true }],
+    step: 'detach',
+  },
+  {
+    rule: 'ATT43',
+    when: 'an operator gave it up and a pod wants it',
+    places: [{ node: 'a', attached: true, isInUse: true, isGivenUp: true, pods: ['1'] }],
+    step: 'rest',
+  },
+  {
+    rule: 'ATT44',
+    when: 'an operator switched this boot off',
+    places: [{ node: 'a', attached: true, isInUse: true, poweredOff: 'boot-1' }],
+    step: 'detach',
+  },
+  {
+    rule: 'ATT44',
+    when: 'another boot was switched off',
+    places: [{ node: 'a', attached: true, isInUse: true, poweredOff: 'boot-0' }],
+    step: 'rest',
+  },
+  {
+    rule: 'ATT45',
+    when: 'the configured time is over',
+    places: [{ node: 'a', attached: true, isInUse: true, isOverdue: true }],
+    step: 'detach',
+  },
   { rule: 'ATT1', when: 'nobody wants it', places: [], step: 'rest' },
   { rule: 'ATT1', when: 'a pod wants it', places: [{ node: 'a', pods: ['1'] }], step: 'attach a' },
   {
@@ -262,9 +314,11 @@ const nodeRows: readonly NodeRow[] = [
   },
 ];
 test.each(nodeRows)('$rule: publishes $publishes when $when', (row) => {
-  const attachment = anAttachment('a', row.attached ?? false, row.isDeleting);
+  const attachment = anAttachment('a', row.attached ?? false, { isDeleting: row.isDeleting === true });
   const attachments =
-    row.none === true ? [] : [{ attachment, uniqueName: unique, isWanted: row.isWanted ?? false }];
+    row.none === true
+      ? []
+      : [{ attachment, uniqueName: unique, isWanted: row.isWanted ?? false, isOverdue: false }];
   const step = decideNode({ node: aNode('a', row.node), attachments });
   expect(step.kind === 'publish' ? step.names : undefined).toEqual(row.publishes);
 });

@@ -4,13 +4,13 @@
 //   unwanted and not in use ─▶ taken from volumesAttached ─▶ proof by live reads ─▶ VolumeAttachment deleted ─▶ gone
 //
 // An attachment that exists counts as attached, whatever its status says: a call without an answer may have happened.
-// No rule here knows the time: no timer is a proof.
+// No rule here knows the time: no timer is a proof. `isOverdue` is only ever true where an operator configured that.
 import type { Node, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { mayAttachToManyNodes } from '#rules/access-modes.ts';
 import { podLabel } from '#rules/pod-state.ts';
-import { detachReason, hasRebooted, lists } from '#rules/proofs.ts';
+import { detachReason, hasRebooted, isGivenUp, lists } from '#rules/proofs.ts';
 import type { NodeView, Place, VolumeView } from './view.ts';
 
 /** What a pod's user is told. */
@@ -48,7 +48,7 @@ export function decideVolume({ volume, places }: VolumeView): VolumeStep {
   return { kind: 'rest', because, news };
 }
 
-function stepOfAttached({ node, pods, attachment }: Place): VolumeStep | undefined {
+function stepOfAttached({ node, pods, attachment, isOverdue }: Place): VolumeStep | undefined {
   if (attachment === undefined || attachment.metadata.deletionTimestamp !== undefined) return undefined;
   if (pods.length > 0) {
     // OBSERVED: wanted and attached.
@@ -56,9 +56,10 @@ function stepOfAttached({ node, pods, attachment }: Place): VolumeStep | undefin
     return { kind: 'record-boot', attachment, node }; // ATT16
   }
   // OBSERVED: attached, and no pod wants it.
-  if (node === undefined) return undefined; // ATT14: a Node object that is gone proves nothing
+  // ATT14, ATT43: a Node object that is gone proves nothing, an operator's word does.
+  if (node === undefined) return isGivenUp(attachment) ? { kind: 'detach', attachment } : undefined;
   if (isOffered(node, attachment)) return undefined; // ATT11: first it leaves volumesAttached
-  if (detachReason(node, attachment) === undefined) return undefined; // ATT12
+  if (!isOverdue && detachReason(node, attachment) === undefined) return undefined; // ATT12
   return { kind: 'detach', attachment }; // ATT10
 }
 
@@ -102,10 +103,11 @@ export type NodeStep =
 /** Decides what node.status.volumesAttached offers (ATT20 to ATT23). */
 export function decideNode({ node, attachments }: NodeView): NodeStep {
   const names = new Set<string>();
-  for (const { attachment, uniqueName, isWanted } of attachments) {
+  for (const { attachment, uniqueName, isWanted, isOverdue } of attachments) {
     if (uniqueName === undefined || attachment.metadata.deletionTimestamp !== undefined) continue; // ATT21
     if (attachment.status?.attached !== true) continue; // ATT20
-    if (isWanted || detachReason(node, attachment) === undefined) names.add(uniqueName); // ATT22
+    const mayUse = !isOverdue && detachReason(node, attachment) === undefined;
+    if (isWanted || mayUse) names.add(uniqueName); // ATT22
   }
   const published = (node.status?.volumesAttached ?? []).map(({ name }) => name);
   const isSame = published.length === names.size && published.every((name) => names.has(name));

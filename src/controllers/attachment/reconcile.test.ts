@@ -15,6 +15,7 @@ import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
 import { attachmentLoop } from './connect.ts';
+import { decideEviction } from './evict.ts';
 import { attachmentReconcile } from './reconcile.ts';
 import { attachmentIndexes, podIndexes, volumeIndexes } from './view.ts';
 
@@ -223,4 +224,81 @@ test('ATT31: the loop attaches, offers, withdraws and detaches, and then is quie
   expect([api.writes.length, said]).toEqual([length, []]);
   stop.abort();
   await running;
+});
+
+const oos = (ready: string, effect: 'NoExecute' | 'NoSchedule' = 'NoExecute'): Node => ({
+  ...aNode('node-1', { conditions: [{ type: 'Ready', status: ready }], volumesInUse: [unique] }),
+  spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect }] },
+});
+const leaving = (pod: Pod): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+});
+const tolerating = (pod: Pod): Pod => ({
+  ...pod,
+  spec: { containers: [], ...pod.spec, tolerations: [{ operator: 'Exists' }] },
+});
+test.each([
+  {
+    when: 'the node answers and the pod does not tolerate it',
+    node: oos('True'),
+    pod: aPod(),
+    step: 'delete',
+  },
+  { when: 'the node does not answer', node: oos('Unknown'), pod: aPod(), step: 'remove' },
+  { when: 'the pod tolerates it', node: oos('Unknown'), pod: tolerating(aPod()), step: 'rest' },
+  { when: 'such a pod is leaving', node: oos('Unknown'), pod: leaving(tolerating(aPod())), step: 'remove' },
+  { when: 'the taint only keeps others away', node: oos('Unknown', 'NoSchedule'), pod: aPod(), step: 'rest' },
+  { when: 'the pod is leaving a node that answers', node: oos('True'), pod: leaving(aPod()), step: 'rest' },
+  { when: 'there is no taint', node: aNode(), pod: leaving(aPod()), step: 'rest' },
+  { when: 'there is no node', node: undefined, pod: leaving(aPod()), step: 'rest' },
+])('ATT40: decides $step when $when', ({ node, pod, step }) => {
+  expect(decideEviction(pod, node).kind).toBe(step);
+});
+
+test('ATT41: a taint that was taken back behind the cache removes nobody', async () => {
+  const { api, pass } = setUp();
+  api.seed(nodes, oos('Unknown'));
+  api.seed(pods, aPod());
+  api.freeze(true);
+  api.seed(nodes, aNode());
+  expect(await pass('pod/shop/web')).toEqual({ kind: 'settled' });
+  expect(api.writes).toEqual([]);
+});
+
+test('ATT40 ATT42: out of service: the pod goes with grace 0, then the volume, and it is told', async () => {
+  const { api, said, deps, clock } = setUp();
+  const stop = new AbortController();
+  api.seed(nodes, oos('Unknown'));
+  api.seed(pods, aPod());
+  api.seed(volumeAttachments, anAttachment());
+  const done = attachmentLoop(deps).run(stop.signal);
+  await clock.advance(1000);
+  expect(api.peek(pods, { namespace: 'shop', name: 'web' })).toBeUndefined();
+  expect(api.peek(volumeAttachments, { name: NAME })).toBeUndefined();
+  expect(api.writes.find(({ verb, plural }) => verb === 'delete' && plural === 'pods')?.body).toMatchObject({
+    gracePeriodSeconds: 0,
+  });
+  expect(said).toEqual(['TaintManagerEviction', 'ForcedDetach']);
+  stop.abort();
+  await done;
+});
+
+const silent = (): Node =>
+  aNode('node-1', { conditions: [{ type: 'Ready', status: 'Unknown' }], volumesInUse: [unique] });
+test.each([
+  { when: 'off', options: {}, stays: true },
+  { when: 'set', options: { riskDataAfterMs: 360_000 }, stays: false },
+])('ATT45: with the timer $when a silent node keeps its volume: $stays', async ({ options, stays }) => {
+  const { api, deps, clock } = setUp();
+  const stop = new AbortController();
+  api.seed(nodes, silent());
+  api.seed(volumeAttachments, anAttachment());
+  const done = attachmentLoop(deps, options).run(stop.signal);
+  await clock.advance(300_000);
+  expect(api.peek(volumeAttachments, { name: NAME })).toBeDefined();
+  await clock.advance(3_600_000);
+  expect(api.peek(volumeAttachments, { name: NAME }) !== undefined).toBe(stays);
+  stop.abort();
+  await done;
 });

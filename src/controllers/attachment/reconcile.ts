@@ -8,10 +8,11 @@ import { assert, assertNever } from '#base/assert.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { attachmentName } from '#rules/attachment-name.ts';
-import { proveDetachable } from '#rules/proofs.ts';
+import { type DetachReason, proveDetachable } from '#rules/proofs.ts';
 import { BOOT_ID } from '#rules/well-known.ts';
 import { decideNode, decideVolume, type VolumeStep } from './decide.ts';
-import { type AttachmentCaches, observeNode, observeVolume } from './view.ts';
+import { reconcileEviction } from './evict.ts';
+import { type AttachmentCaches, type IsOverdue, observeNode, observeVolume } from './view.ts';
 
 /** A live read that contradicts the cache: the cache's own event will come, this is only the net below it. */
 const BEHIND_MS = 1000;
@@ -21,18 +22,25 @@ interface Pass {
   readonly caches: AttachmentCaches;
   /** Volume to what was last said about it, so that a quiet world says nothing. */
   readonly said: Map<string, string>;
+  readonly isOverdue: IsOverdue;
+  /** Forced detaches by reason since the start (upstream's attachdetach_controller_forced_detaches). */
+  readonly forced: Map<DetachReason, number>;
 }
 
-/** Keys are `volume/<name>` and `node/<name>`. */
-export function attachmentReconcile(deps: LoopDeps, caches: AttachmentCaches): Reconcile {
-  const pass: Pass = { deps, caches, said: new Map() };
+/** Keys are `volume/<name>`, `node/<name>` and `pod/<namespace>/<name>`. */
+export function attachmentReconcile(
+  deps: LoopDeps,
+  caches: AttachmentCaches,
+  isOverdue: IsOverdue = () => false,
+): Reconcile {
+  const pass: Pass = { deps, caches, said: new Map(), isOverdue, forced: new Map() };
   return async (key, signal) => {
     try {
       const slash = key.indexOf('/');
       const [kind, name] = [key.slice(0, slash), key.slice(slash + 1)];
-      return await (kind === 'node'
-        ? reconcileNode(pass, name, signal)
-        : reconcileVolume(pass, name, signal));
+      if (kind === 'node') return await reconcileNode(pass, name, signal);
+      if (kind === 'pod') return await reconcileEviction(deps, caches, name, signal);
+      return await reconcileVolume(pass, name, signal);
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -40,7 +48,7 @@ export function attachmentReconcile(deps: LoopDeps, caches: AttachmentCaches): R
 }
 
 async function reconcileVolume(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
-  const step = decideVolume(observeVolume(pass.caches, name));
+  const step = decideVolume(observeVolume(pass.caches, name, pass.isOverdue));
   switch (step.kind) {
     case 'attach':
       return attach(pass, step, signal);
@@ -94,12 +102,29 @@ async function detach(
 ): Promise<Outcome> {
   const { api, log } = pass.deps;
   const { name } = attachment.metadata;
-  const result = await proveDetachable(api, name, signal);
+  const waitedTooLong = pass.isOverdue(attachment, pass.caches.nodes.get(attachment.spec.nodeName));
+  const result = await proveDetachable(api, name, { signal, waitedTooLong });
   if (result.kind === 'refused') return behind(result.because);
   const { proof } = result;
   log.info('detaching', { attachment: name, by: proof.by, proof: proof.describe() });
   await api.delete(volumeAttachments, { name }, { preconditions: proof.preconditions }, signal);
+  if (proof.by !== 'not-in-use') countForced(pass, attachment, proof.by);
   return { kind: 'settled' }; // its event brings the key back
+}
+
+/** A detach without the agent's word is for operators to see (ATT42). */
+function countForced(pass: Pass, { metadata, spec }: Stored<VolumeAttachment>, by: DetachReason): void {
+  const count = (pass.forced.get(by) ?? 0) + 1;
+  pass.forced.set(by, count);
+  const volume = spec.source.persistentVolumeName ?? '';
+  pass.deps.log.warn('forced detach', { attachment: metadata.name, volume, node: spec.nodeName, by, count });
+  const node = pass.caches.nodes.get(spec.nodeName);
+  if (node === undefined) return;
+  const message = `Volume "${volume}" is detached from node "${spec.nodeName}" without its agent's word: ${by}`;
+  pass.deps.events.record(
+    { ...node, apiVersion: 'v1', kind: 'Node' },
+    { type: 'Warning', reason: 'ForcedDetach', message },
+  );
 }
 
 async function recordBoot(
@@ -127,7 +152,7 @@ function behind(because: string): Outcome {
 
 /** One field of the node's status, conditional on the whole node that was decided on: the agent writes beside us. */
 async function reconcileNode(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
-  const view = observeNode(pass.caches, name);
+  const view = observeNode(pass.caches, name, pass.isOverdue);
   if (view === undefined) return { kind: 'settled' };
   const step = decideNode(view);
   if (step.kind === 'rest') return { kind: 'settled' };

@@ -25,11 +25,16 @@ export interface AttachmentCaches {
 }
 
 export const PODS_BY_CLAIM = 'attachment/claim';
+export const PODS_BY_NODE = 'attachment/node';
 export const VOLUMES_BY_BACKEND = 'attachment/backend';
 export const ATTACHMENTS_BY_VOLUME = 'attachment/volume';
 export const ATTACHMENTS_BY_NODE = 'attachment/node';
 
-export const podIndexes = { [PODS_BY_CLAIM]: claimKeysOfPod };
+export const podIndexes = {
+  [PODS_BY_CLAIM]: claimKeysOfPod,
+  [PODS_BY_NODE]: ({ spec }: Pod): readonly string[] =>
+    (spec?.nodeName ?? '') === '' ? [] : [spec?.nodeName ?? ''],
+};
 export const volumeIndexes = {
   [VOLUMES_BY_BACKEND]: ({ spec }: PersistentVolume): readonly string[] =>
     spec?.csi === undefined ? [] : [uniqueVolumeName(spec.csi)],
@@ -50,6 +55,8 @@ export interface Place {
   readonly pods: readonly Stored<Pod>[];
   /** Its attachment, under this or another object of the same backend; one that is there may be attached. */
   readonly attachment: Stored<VolumeAttachment> | undefined;
+  /** The configured wait is over (ATT45); never without that option. */
+  readonly isOverdue: boolean;
 }
 
 export interface VolumeView {
@@ -62,7 +69,11 @@ export interface NodeAttachment {
   /** The volume's name in the node's status; undefined when its object is gone. */
   readonly uniqueName: string | undefined;
   readonly isWanted: boolean;
+  readonly isOverdue: boolean;
 }
+
+/** Whether an attachment that nobody wants has waited longer than the cluster is configured to wait. */
+export type IsOverdue = (attachment: Stored<VolumeAttachment>, node: Stored<Node> | undefined) => boolean;
 
 export interface NodeView {
   readonly node: Stored<Node>;
@@ -70,7 +81,7 @@ export interface NodeView {
 }
 
 /** Reads what concerns one volume, also one whose object is gone while attachments remain. */
-export function observeVolume(caches: AttachmentCaches, name: string): VolumeView {
+export function observeVolume(caches: AttachmentCaches, name: string, isOverdue: IsOverdue): VolumeView {
   const volume = caches.volumes.get(name);
   const pods = volume === undefined ? [] : podsThatWant(caches, volume);
   const attachments = attachmentsOf(caches, name, volume);
@@ -78,12 +89,17 @@ export function observeVolume(caches: AttachmentCaches, name: string): VolumeVie
     ...pods.map(({ spec }) => spec?.nodeName ?? ''),
     ...attachments.map(({ spec }) => spec.nodeName),
   ]);
-  const places = [...nodeNames].sort().map((nodeName) => ({
-    nodeName,
-    node: caches.nodes.get(nodeName),
-    pods: pods.filter(({ spec }) => spec?.nodeName === nodeName),
-    attachment: attachments.find(({ spec }) => spec.nodeName === nodeName),
-  }));
+  const places = [...nodeNames].sort().map((nodeName): Place => {
+    const node = caches.nodes.get(nodeName);
+    const attachment = attachments.find(({ spec }) => spec.nodeName === nodeName);
+    return {
+      nodeName,
+      node,
+      pods: pods.filter(({ spec }) => spec?.nodeName === nodeName),
+      attachment,
+      isOverdue: attachment !== undefined && isOverdue(attachment, node),
+    };
+  });
   return { volume, places };
 }
 
@@ -127,7 +143,11 @@ function byAge({ metadata: a }: Stored<Pod>, { metadata: b }: Stored<Pod>): numb
 }
 
 /** Reads what concerns one node. */
-export function observeNode(caches: AttachmentCaches, name: string): NodeView | undefined {
+export function observeNode(
+  caches: AttachmentCaches,
+  name: string,
+  isOverdue: IsOverdue,
+): NodeView | undefined {
   const node = caches.nodes.get(name);
   if (node === undefined) return undefined;
   const attachments = caches.attachments.byIndex(ATTACHMENTS_BY_NODE, name).map((attachment) => {
@@ -138,6 +158,7 @@ export function observeNode(caches: AttachmentCaches, name: string): NodeView | 
       attachment,
       uniqueName: csi === undefined ? undefined : uniqueVolumeName(csi),
       isWanted: pods.some(({ spec }) => spec?.nodeName === name),
+      isOverdue: isOverdue(attachment, node),
     };
   });
   return { node, attachments };
