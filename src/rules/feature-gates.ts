@@ -6,9 +6,12 @@ export interface FeatureGates {
   readonly CrossNamespaceVolumeDataSource: boolean;
   /** The `Unused` condition of claims that no pod uses (KEP-5541). */
   readonly PersistentVolumeClaimUnusedSinceTime: boolean;
+  /** Of several nodes on which a volume can be made, the scheduler prefers the emptiest storage (KEP-4049). */
+  readonly StorageCapacityScoring: boolean;
 }
 
 export const DEFAULT_GATES: FeatureGates = {
   CrossNamespaceVolumeDataSource: false,
   PersistentVolumeClaimUnusedSinceTime: false,
+  StorageCapacityScoring: false,
 };

@@ -118,6 +118,15 @@ export function findFreeVolume<V extends PersistentVolume>(
   return best(volumes, claim, (volume) => isFreeFor(volume, claim) && accepts(volume));
 }
 
+/** All free volumes for the claim, in the order in which they would be given (RUL31, RUL32). */
+export function rankFreeVolumes<V extends PersistentVolume>(
+  volumes: Iterable<V>,
+  claim: PersistentVolumeClaim,
+): readonly V[] {
+  const free = [...volumes].filter((volume) => isFreeFor(volume, claim));
+  return free.sort((a, b) => (comesFirst(a, b, claim) ? -1 : 1));
+}
+
 function best<V extends PersistentVolume>(
   volumes: Iterable<V>,
   claim: PersistentVolumeClaim,

@@ -52,7 +52,11 @@ function raiseTo(peak: Map<string, bigint>, other: Amounts): void {
 
 /** The resources of which the node has too little left for `requests`, given what is already `used` (RUL96). */
 export function missingResources(node: Node, requests: Amounts, used: Amounts): readonly string[] {
-  const allocatable = amountsOf(node.status?.allocatable);
+  return missingAmounts(amountsOf(node.status?.allocatable), requests, used);
+}
+
+/** The same for a node whose allocatable amounts are read already. */
+export function missingAmounts(allocatable: Amounts, requests: Amounts, used: Amounts): readonly string[] {
   const missing: string[] = [];
   for (const [name, amount] of requests) {
     if (amount === 0n) continue;

@@ -21,8 +21,21 @@ export interface Assumption {
   readonly isBindingSent: boolean;
 }
 
+/** Where assumed pods count: the picture of the cluster. */
+export interface Places {
+  assume(pod: Stored<Pod>, nodeName: string): void;
+  forget(podKey: string): void;
+}
+
 export class Assumptions {
+  readonly #places: Places;
   readonly #byPod = new Map<string, Assumption>();
+  readonly #podsByClaim = new Map<string, Set<string>>();
+  readonly #claimsByVolume = new Map<string, Set<string>>();
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
 
   /** The assumption for the pod with this key. */
   get(podKey: string): Assumption | undefined {
@@ -30,34 +43,56 @@ export class Assumptions {
   }
 
   assume(assumption: Assumption): void {
-    this.#byPod.set(keyOf(assumption.pod), assumption);
+    const podKey = keyOf(assumption.pod);
+    const before = this.#byPod.get(podKey);
+    if (before !== undefined) this.#dropPlans(podKey, before);
+    this.#byPod.set(podKey, assumption);
+    for (const plan of assumption.plans) {
+      addTo(this.#podsByClaim, plan.claimKey, podKey);
+      if (plan.kind === 'match') addTo(this.#claimsByVolume, plan.volume, plan.claimKey);
+    }
+    if (before?.nodeName !== assumption.nodeName) this.#places.assume(assumption.pod, assumption.nodeName);
   }
 
   forget(podKey: string): void {
+    const before = this.#byPod.get(podKey);
+    if (before === undefined) return;
     this.#byPod.delete(podKey);
-  }
-
-  podsOn(nodeName: string): readonly Stored<Pod>[] {
-    return [...this.#byPod.values()].filter((one) => one.nodeName === nodeName).map(({ pod }) => pod);
+    this.#dropPlans(podKey, before);
+    this.#places.forget(podKey);
   }
 
   /** True when a plan for another claim holds the volume. */
   isVolumeTaken(volume: string, claimKey: string): boolean {
-    for (const { plans } of this.#byPod.values()) {
-      const isTaken = plans.some(
-        (plan) => plan.kind === 'match' && plan.volume === volume && plan.claimKey !== claimKey,
-      );
-      if (isTaken) return true;
-    }
-    return false;
+    const holders = this.#claimsByVolume.get(volume);
+    return holders !== undefined && (holders.size > 1 || !holders.has(claimKey));
   }
 
   /** What another pod's assumption plans for the claim. */
   planFor(claimKey: string, exceptPod: string): { nodeName: string; plan: Plan } | undefined {
-    for (const [podKey, { nodeName, plans }] of this.#byPod) {
-      const plan = podKey === exceptPod ? undefined : plans.find((one) => one.claimKey === claimKey);
-      if (plan !== undefined) return { nodeName, plan };
+    for (const podKey of this.#podsByClaim.get(claimKey) ?? []) {
+      const assumption = podKey === exceptPod ? undefined : this.#byPod.get(podKey);
+      const plan = assumption?.plans.find((one) => one.claimKey === claimKey);
+      if (assumption !== undefined && plan !== undefined) return { nodeName: assumption.nodeName, plan };
     }
     return undefined;
   }
+
+  #dropPlans(podKey: string, { plans }: Assumption): void {
+    for (const plan of plans) {
+      removeFrom(this.#podsByClaim, plan.claimKey, podKey);
+      const isShared = (this.#podsByClaim.get(plan.claimKey)?.size ?? 0) > 0;
+      if (plan.kind === 'match' && !isShared) removeFrom(this.#claimsByVolume, plan.volume, plan.claimKey);
+    }
+  }
+}
+
+function addTo(sets: Map<string, Set<string>>, key: string, value: string): void {
+  sets.set(key, (sets.get(key) ?? new Set<string>()).add(value));
+}
+
+function removeFrom(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
 }

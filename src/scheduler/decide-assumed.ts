@@ -8,7 +8,7 @@ import { volumeReachesNode } from '#rules/node-affinity.ts';
 import { SELECTED_NODE } from '#rules/well-known.ts';
 import type { Assumption, Plan } from './assumptions.ts';
 import { isBound } from './filter-claims.ts';
-import type { SchedulerCaches } from './view.ts';
+import type { SchedulerCaches } from './caches.ts';
 
 type Claim = Stored<PersistentVolumeClaim>;
 type Volume = Stored<PersistentVolume>;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { StorageClass } from '#api/generated/storage-v1.ts';
 import {
+  csiDrivers,
   csiNodes,
   nodes,
   persistentVolumeClaims,
@@ -10,12 +11,15 @@ import {
   storageClasses,
   volumeAttachments,
 } from '#api/resources.ts';
+import type { Stored } from '#api/object.ts';
 import { BIND_COMPLETED, SELECTED_NODE } from '#rules/well-known.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { Assumptions } from './assumptions.ts';
-import { decidePlacement } from './decide.ts';
-import { attachmentIndexes, podIndexes, volumeIndexes } from './indexes.ts';
-import { observePod } from './view.ts';
+import { ClusterState } from './cluster-state.ts';
+import { schedulerCaches } from './connect.ts';
+import { placementSteps, runToEnd } from './decide.ts';
+import { Evaluations } from './evaluation.ts';
+import { observePod, type Sources } from './view.ts';
 
 const namespace = 'shop';
 type PodSpec = NonNullable<Pod['spec']>;
@@ -113,15 +117,11 @@ interface World {
 function setUp(world: World) {
   const api = scriptedApi();
   const { informers } = api;
-  const caches = {
-    pods: informers.informer(pods, podIndexes),
-    nodes: informers.informer(nodes),
-    claims: informers.informer(persistentVolumeClaims),
-    volumes: informers.informer(persistentVolumes, volumeIndexes),
-    classes: informers.informer(storageClasses),
-    csiNodes: informers.informer(csiNodes),
-    attachments: informers.informer(volumeAttachments, attachmentIndexes),
-  };
+  const caches = schedulerCaches(informers);
+  const state = new ClusterState(caches);
+  state.follow(caches);
+  const sources = { caches, state, assumptions: new Assumptions(state) };
+  api.seed(csiDrivers, { metadata: { name: 'd' }, spec: {} });
   for (const parts of world.nodes ?? [{}]) {
     const node = api.seed(nodes, aNode(parts));
     const { name } = node.metadata;
@@ -142,12 +142,16 @@ function setUp(world: World) {
     const spec = { attacher: 'd', nodeName: 'n1', source: { persistentVolumeName: volume } };
     api.seed(volumeAttachments, { metadata: { name: `csi-${volume}` }, spec });
   }
-  return { caches, pod: api.seed(pods, aPod(world.pod)) };
+  return { sources, pod: api.seed(pods, aPod(world.pod)) };
 }
 
 function decide(world: World) {
-  const { caches, pod } = setUp(world);
-  return decidePlacement(observePod(caches, pod, new Assumptions()));
+  const { sources, pod } = setUp(world);
+  return placementOf(sources, pod);
+}
+
+function placementOf(sources: Sources, pod: Stored<Pod>) {
+  return runToEnd(placementSteps(observePod(sources, pod), { evaluations: new Evaluations() }));
 }
 
 const needs = (cpu: string) => ({ name: 'c', resources: { requests: { cpu } } });
@@ -266,7 +270,7 @@ const rows: readonly Row[] = [
     claims: [bound('pv', 'data', { accessModes: ['ReadWriteOncePod'] })],
     volumes: [aVolume('pv')],
     others: [aPod({ nodeName: 'n1', ...withClaim }, 'other')],
-    says: 'ReadWriteOncePod access mode. claim "data" is in use by pod shop/other',
+    says: 'ReadWriteOncePod access mode. node "n1": claim "data" is in use by pod shop/other',
   },
   {
     rule: 'SCH26',
@@ -465,7 +469,7 @@ test.each(rows)('$rule: places on $on when $when', ({ on, plans, says, ...world 
   const decided = decide(world);
   if (decided.kind === 'refuse') {
     expect(on).toBeUndefined();
-    expect(decided.message).toContain(says);
+    expect(decided.why.message).toContain(says);
     return;
   }
   expect(decided.nodeName).toBe(on);
@@ -481,12 +485,11 @@ function assumeOther(
   plan: { readonly volume?: string; readonly claim: string },
   nodeName: string,
 ) {
-  const { caches, pod } = setUp({
+  const { sources, pod } = setUp({
     ...world,
     others: [aPod({ ...withClaim, containers: [needs('3')] }, 'other')],
   });
-  const other = caches.pods.get('shop/other');
-  const assumptions = new Assumptions();
+  const other = sources.caches.pods.get('shop/other');
   const claimKey = `shop/${plan.claim}`;
   const base = { claimKey, claimUid: `uid-${plan.claim}` };
   const planned =
@@ -494,7 +497,7 @@ function assumeOther(
       ? { kind: 'provision' as const, ...base }
       : { kind: 'match' as const, ...base, volume: plan.volume };
   if (other === undefined) throw new Error('the other pod is seeded');
-  assumptions.assume({
+  sources.assumptions.assume({
     pod: other,
     nodeName,
     plans: [planned],
@@ -502,7 +505,7 @@ function assumeOther(
     written: new Set(),
     isBindingSent: false,
   });
-  return decidePlacement(observePod(caches, pod, assumptions));
+  return placementOf(sources, pod);
 }
 
 test('SCH36: a pod that shares a claim follows the plan for it', () => {

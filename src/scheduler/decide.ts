@@ -1,42 +1,188 @@
 // Where a pod goes. Pure; rules SCH10 to SCH50 of SPEC.md. Every node is asked everything, so that the message names
-// all that is in the way and not only the first.
+// all that is in the way and not only the first. The decision is a generator: it yields every now and then, so that a
+// scan of thousands of nodes need not hold the event loop; who runs it decides how many steps go into one turn.
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import type { Plan } from './assumptions.ts';
+import type { Evaluation, Evaluations } from './evaluation.ts';
 import { refusalOfClaims } from './filter-claims.ts';
-import { refusalsOfDrivers } from './filter-drivers.ts';
-import { refusalsOfNode } from './filter-node.ts';
-import { fitVolumes } from './filter-volumes.ts';
-import { type NodeRefusal, type Refusal, summarize, summarizeForAll } from './refusal.ts';
-import { bestNode } from './score.ts';
-import type { NodeState, PodView } from './view.ts';
+import { driverFilter } from './filter-drivers.ts';
+import { refusalsOfOnePodClaims } from './filter-one-pod.ts';
+import { type NodeQuestion, podFilter, podPreference } from './filter-pods.ts';
+import { spreadFilter, spreadScores } from './filter-spread.ts';
+import { type VolumeFit, volumeFilter } from './filter-volumes.ts';
+import type { NodeState } from './node-info.ts';
+import {
+  endsWithPreemption,
+  NO_REFUSALS,
+  type Refusal,
+  refusalForAll,
+  RefusalCount,
+  type Why,
+} from './refusal.ts';
+import { bestCandidate, type Candidate } from './score.ts';
+import { capacityScores } from './score-capacity.ts';
+import type { PodView } from './view.ts';
 
 export type Placement =
   | { readonly kind: 'place'; readonly nodeName: string; readonly plans: readonly Plan[] }
-  | { readonly kind: 'refuse'; readonly message: string };
+  /** `hopeful`: nodes on which only things refuse that end when other pods leave. */
+  | { readonly kind: 'refuse'; readonly why: Why; readonly hopeful: readonly NodeState[] };
 
-/** Decides the node of a pod and what is to be done there for its delayed claims. */
-export function decidePlacement({ pod, requests, claims, nodes }: PodView): Placement {
-  const refusal = refusalOfClaims(pod, claims);
-  if (refusal !== undefined) return { kind: 'refuse', message: summarizeForAll(nodes.length, refusal) };
-  const refusals: NodeRefusal[] = [];
-  const fitting = new Map<NodeState, readonly Plan[]>();
-  for (const state of nodes) {
-    const found = fitNode({ pod, requests, claims, nodes }, state);
-    if (found.plans !== undefined) fitting.set(state, found.plans);
-    const node = state.node.metadata.name;
-    for (const one of found.refusals) refusals.push({ ...one, node });
-  }
-  const best = bestNode(pod, requests, [...fitting.keys()]);
-  if (best === undefined) return { kind: 'refuse', message: summarize(nodes.length, refusals) };
-  return { kind: 'place', nodeName: best.node.metadata.name, plans: fitting.get(best) ?? [] };
+export interface DecideOptions {
+  readonly evaluations: Evaluations;
+  readonly gates?: FeatureGates;
 }
 
-function fitNode(
-  { pod, requests, claims }: PodView,
-  state: NodeState,
-): { readonly refusals: readonly Refusal[]; readonly plans?: readonly Plan[] } {
-  const ofNode = refusalsOfNode(pod, requests, state);
-  const fit = fitVolumes(claims, state);
-  if (fit.kind === 'refused') return { refusals: [...ofNode, ...fit.refusals] };
-  const refusals = [...ofNode, ...refusalsOfDrivers(claims, fit.plans, state)];
-  return refusals.length > 0 ? { refusals } : { refusals, plans: fit.plans };
+/** A yield after so many nodes that had to be asked, or of which everything was known. */
+const ASKED_PER_YIELD = 16;
+const KNOWN_PER_YIELD = 256;
+
+/** Decides the node of a pod and what is to be done there for its delayed claims. */
+export function* placementSteps(
+  view: PodView,
+  options: DecideOptions,
+): Generator<undefined, Placement, undefined> {
+  const { nodes } = view.cluster;
+  const refusal = refusalOfClaims(view.facts.pod, view.claims);
+  if (refusal !== undefined) {
+    return { kind: 'refuse', why: refusalForAll(nodes.length, refusal), hopeful: [] };
+  }
+  const questions = yield* prepareQuestions(view, options.evaluations);
+  const nominated = fitOnNominated(view, questions);
+  if (nominated !== undefined) return nominated;
+  const candidates: Candidate[] = [];
+  const hopeful: NodeState[] = [];
+  const count = new RefusalCount();
+  const pace = pacer(options.evaluations);
+  for (const state of nodes) {
+    if (pace.isDue()) yield;
+    const fit = fitNode(view, questions, state);
+    if (fit.refusals.length === 0) {
+      candidates.push({ state, evaluation: fit.evaluation, plans: fit.plans });
+    } else {
+      count.add(state.node.metadata.name, fit.refusals);
+      if (fit.refusals.every(endsWithPreemption)) hopeful.push(state);
+    }
+  }
+  if (candidates.length === 0) return { kind: 'refuse', why: count.sum(nodes.length), hopeful };
+  const best = yield* choose(view, candidates, options.gates ?? DEFAULT_GATES);
+  return { kind: 'place', nodeName: best.state.node.metadata.name, plans: best.plans };
+}
+
+/** The node that a preemption made room on is taken if it fits, whatever others would score (SCH86). */
+function fitOnNominated(view: PodView, questions: Questions): Placement | undefined {
+  const name = view.facts.pod.status?.nominatedNodeName ?? '';
+  const state = name === '' ? undefined : view.cluster.node(name);
+  if (state === undefined) return undefined;
+  const fit = fitNode(view, questions, state);
+  return fit.refusals.length === 0 ? { kind: 'place', nodeName: name, plans: fit.plans } : undefined;
+}
+
+function* choose(
+  view: PodView,
+  candidates: readonly Candidate[],
+  gates: FeatureGates,
+): Generator<undefined, Candidate, undefined> {
+  const [only] = candidates;
+  if (only !== undefined && candidates.length === 1) return only;
+  const { facts, claims } = view;
+  const spread = yield* spreadScores(
+    view,
+    candidates.map(({ state }) => state.node),
+  );
+  const nearPods = yield* podPreference(view);
+  const capacity = gates.StorageCapacityScoring ? capacityScores(claims) : undefined;
+  const best = bestCandidate(facts.pod, candidates, { spread, nearPods, capacity });
+  return best ?? (candidates[0] as Candidate);
+}
+
+function pacer(evaluations: Evaluations): { isDue(): boolean } {
+  let [asked, known] = [evaluations.asked, 0];
+  return {
+    isDue: () => {
+      known++;
+      if (evaluations.asked - asked < ASKED_PER_YIELD && known < KNOWN_PER_YIELD) return false;
+      [asked, known] = [evaluations.asked, 0];
+      return true;
+    },
+  };
+}
+
+/** What is asked of each node, with everything that is the same for all of them worked out. */
+export interface Questions {
+  readonly evaluate: (state: NodeState) => Evaluation;
+  readonly volumes: (node: NodeState['node']) => VolumeFit;
+  readonly drivers: (state: NodeState, plans: readonly Plan[]) => readonly Refusal[];
+  readonly onePod: readonly Refusal[];
+  readonly pods: NodeQuestion | undefined;
+  readonly spread: NodeQuestion | undefined;
+}
+
+export function* prepareQuestions(
+  view: PodView,
+  evaluations: Evaluations,
+): Generator<undefined, Questions, undefined> {
+  return {
+    evaluate: evaluations.of(view.facts),
+    volumes: volumeFilter(view.claims),
+    drivers: driverFilter(view.claims),
+    onePod: refusalsOfOnePodClaims(view.claims, view.without),
+    pods: yield* podFilter(view),
+    spread: yield* spreadFilter(view),
+  };
+}
+
+export interface NodeFit {
+  readonly refusals: readonly Refusal[];
+  readonly evaluation: Evaluation;
+  readonly plans: readonly Plan[];
+}
+
+/** Asks one node everything. */
+export function fitNode(view: PodView, questions: Questions, state: NodeState): NodeFit {
+  const { node } = state;
+  const nominated = view.nominatedOn(node.metadata.name);
+  const evaluation = questions.evaluate(
+    nominated.length === 0 ? state : state.imagine(view.without, nominated), // SCH87
+  );
+  const { refusals: ofVolumes, plans } = questions.volumes(node);
+  const ofDrivers = ofVolumes.length > 0 ? NO_REFUSALS : questions.drivers(state, plans);
+  const ofPods = questions.pods?.(node) ?? NO_REFUSALS;
+  const ofSpread = questions.spread?.(node) ?? NO_REFUSALS;
+  const all = [evaluation.refusals, questions.onePod, ofVolumes, ofDrivers, ofPods, ofSpread];
+  const refusals = all.every((some) => some.length === 0) ? NO_REFUSALS : all.flat();
+  return { refusals, evaluation, plans };
+}
+
+/** Decides whether the pod can be placed on this one node, in one go. */
+export function decideOn(view: PodView, state: NodeState, evaluations: Evaluations): Placement {
+  const forAll = refusalOfClaims(view.facts.pod, view.claims);
+  if (forAll !== undefined) return { kind: 'refuse', why: refusalForAll(1, forAll), hopeful: [] };
+  const questions = runToEnd(prepareQuestions(view, evaluations));
+  const { refusals, plans } = fitNode(view, questions, state);
+  return placementOn(state, refusals, plans);
+}
+
+/** Decides about the claims of a pod that is on the node already: nothing else is asked (SCH75). */
+export function decideVolumesOn(view: PodView, state: NodeState): Placement {
+  const forAll = refusalOfClaims(view.facts.pod, view.claims);
+  if (forAll !== undefined) return { kind: 'refuse', why: refusalForAll(1, forAll), hopeful: [] };
+  const { refusals, plans } = volumeFilter(view.claims)(state.node);
+  return placementOn(state, refusals, plans);
+}
+
+function placementOn(state: NodeState, refusals: readonly Refusal[], plans: readonly Plan[]): Placement {
+  const nodeName = state.node.metadata.name;
+  if (refusals.length === 0) return { kind: 'place', nodeName, plans };
+  const count = new RefusalCount();
+  count.add(nodeName, refusals);
+  return { kind: 'refuse', why: count.sum(1), hopeful: [] };
+}
+
+/** Runs the steps of a decision without a pause. */
+export function runToEnd<T>(steps: Generator<undefined, T, undefined>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }

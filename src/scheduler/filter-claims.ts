@@ -1,13 +1,12 @@
 // What a pod's claims say about every node alike: whether the pod can be placed at all now.
 import type { Pod } from '#api/generated/core-v1.ts';
-import { isOnePodOnly } from '#rules/access-modes.ts';
 import { isClaimOwnedByPod } from '#rules/pod-volumes.ts';
 import { bindsOnFirstConsumer, classOfClaim } from '#rules/storage-class.ts';
 import { BIND_COMPLETED } from '#rules/well-known.ts';
 import type { Refusal } from './refusal.ts';
 import type { ClaimState } from './view.ts';
 
-/** The first thing in the pod's claims that refuses every node; undefined: nodes decide (SCH20 to SCH26). */
+/** The first thing in the pod's claims that refuses every node; undefined: nodes decide (SCH20 to SCH24, SCH26). */
 export function refusalOfClaims(pod: Pod, claims: readonly ClaimState[]): Refusal | undefined {
   for (const state of claims) {
     const refusal = refusalOfClaim(pod, state);
@@ -16,33 +15,35 @@ export function refusalOfClaims(pod: Pod, claims: readonly ClaimState[]): Refusa
   return undefined;
 }
 
-function refusalOfClaim(pod: Pod, { use, claim, users, storageClass }: ClaimState): Refusal | undefined {
+function refusalOfClaim(pod: Pod, { use, claim, storageClass }: ClaimState): Refusal | undefined {
   const name = use.claimName;
   if (claim === undefined) return missing(use.ephemeral, name); // SCH20
   if (use.ephemeral && !isClaimOwnedByPod(claim, pod)) {
     const reason = `PersistentVolumeClaim "${name}" was not created for pod "${pod.metadata.name}"`;
-    return { reason, detail: 'its metadata.ownerReferences names another owner: delete the claim' }; // SCH21
+    return {
+      cause: 'claims',
+      reason,
+      detail: 'its metadata.ownerReferences names another owner: delete the claim',
+    }; // SCH21
   }
   if (claim.metadata.deletionTimestamp !== undefined) {
-    return { reason: `persistentvolumeclaim "${name}" is being deleted` }; // SCH22
+    return { cause: 'claims', reason: `persistentvolumeclaim "${name}" is being deleted` }; // SCH22
   }
   if (claim.status?.phase === 'Lost') {
     const volume = claim.spec?.volumeName ?? '';
-    return { reason: `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volume}"` }; // SCH23
-  }
-  if (isOnePodOnly(claim.spec?.accessModes) && users.length > 0) {
-    const reason =
-      'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode';
-    return { reason, detail: `claim "${name}" is in use by pod ${users.join(', ')}` }; // SCH25
+    const reason = `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volume}"`;
+    return { cause: 'claims', reason }; // SCH23
   }
   if (isBound(claim) || bindsOnFirstConsumer(storageClass)) return undefined;
   const detail = `claim "${name}" of class "${classOfClaim(claim)}" is not bound yet: see its events`;
-  return { reason: 'pod has unbound immediate PersistentVolumeClaims', detail }; // SCH24
+  return { cause: 'claims', reason: 'pod has unbound immediate PersistentVolumeClaims', detail }; // SCH24
 }
 
 function missing(isEphemeral: boolean, name: string): Refusal {
-  if (!isEphemeral) return { reason: `persistentvolumeclaim "${name}" not found` };
-  return { reason: `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"` };
+  const reason = isEphemeral
+    ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`
+    : `persistentvolumeclaim "${name}" not found`;
+  return { cause: 'claims', reason };
 }
 
 /** True when the claim's binding is complete. */

@@ -1,46 +1,45 @@
 // What the CSI drivers on a node say: whether the driver of each volume is registered there, and whether one more
 // volume fits under its attach limit.
 import { keyOf } from '#api/object.ts';
-import type { CSINodeDriver } from '#api/generated/storage-v1.ts';
+import { exceedsLimit } from '#rules/limits.ts';
 import type { Plan } from './assumptions.ts';
-import type { Refusal } from './refusal.ts';
-import { type ClaimState, claimVolumeId, type NodeState } from './view.ts';
+import { claimVolumeId } from './cluster-state.ts';
+import type { NodeState } from './node-info.ts';
+import { NO_REFUSALS, type Refusal } from './refusal.ts';
+import type { ClaimState } from './view.ts';
 
-/** The reasons why the drivers on the node cannot serve the pod's volumes; none: they can (SCH40 to SCH42). */
-export function refusalsOfDrivers(
+type WantedVolumes = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** The function that asks a node's drivers about the pod's volumes, given what is planned there (SCH40 to SCH43). */
+export function driverFilter(
   claims: readonly ClaimState[],
-  plans: readonly Plan[],
-  { csiNode, volumes }: NodeState,
-): readonly Refusal[] {
-  const refusals: Refusal[] = [];
-  for (const [driver, wanted] of volumesByDriver(claims, plans)) {
-    const registered = csiNode?.spec.drivers.find(({ name }) => name === driver);
+): (state: NodeState, plans: readonly Plan[]) => readonly Refusal[] {
+  if (claims.length === 0) return () => NO_REFUSALS;
+  const always = wantedVolumes(claims, []);
+  return (state, plans) => ask(state, plans.length === 0 ? always : wantedVolumes(claims, plans));
+}
+
+function ask(state: NodeState, wanted: WantedVolumes): readonly Refusal[] {
+  let refusals: Refusal[] | undefined;
+  for (const [driver, ids] of wanted) {
+    const registered = state.csiNode?.spec.drivers.find(({ name }) => name === driver);
+    const limit = registered?.allocatable?.count;
     if (registered === undefined) {
       const detail = `its CSINode does not list driver "${driver}" in spec.drivers`;
-      refusals.push({ reason: `node(s) did not have CSI driver ${driver} registered`, detail }); // SCH40
-    } else if (exceedsLimit(registered, volumes.get(driver), wanted)) {
-      const detail = `driver "${driver}" allows ${registered.allocatable?.count ?? 0} volumes there (CSINode spec.drivers)`;
-      refusals.push({ reason: 'node(s) exceed max volume count', detail }); // SCH41
+      const reason = `node(s) did not have CSI driver ${driver} registered`;
+      refusals = [...(refusals ?? []), { cause: 'drivers', reason, detail }]; // SCH40
+    } else if (exceedsLimit(limit, state.volumesOf(driver), ids)) {
+      const detail = `driver "${driver}" allows ${limit ?? 0} volumes there (CSINode spec.drivers)`;
+      refusals = [
+        ...(refusals ?? []),
+        { cause: 'limits', reason: 'node(s) exceed max volume count', detail },
+      ]; // SCH41
     }
   }
-  return refusals;
+  return refusals ?? NO_REFUSALS;
 }
 
-function exceedsLimit(
-  { allocatable }: CSINodeDriver,
-  used: ReadonlySet<string> = new Set(),
-  wanted: ReadonlySet<string>,
-): boolean {
-  const limit = allocatable?.count;
-  if (limit === undefined) return false;
-  const added = [...wanted].filter((id) => !used.has(id)); // a volume that is there already takes no new place
-  return added.length > 0 && used.size + added.length > limit;
-}
-
-function volumesByDriver(
-  claims: readonly ClaimState[],
-  plans: readonly Plan[],
-): ReadonlyMap<string, Set<string>> {
+function wantedVolumes(claims: readonly ClaimState[], plans: readonly Plan[]): WantedVolumes {
   const wanted = new Map<string, Set<string>>();
   const add = (driver: string, id: string): void => {
     wanted.set(driver, (wanted.get(driver) ?? new Set<string>()).add(id));
@@ -51,7 +50,9 @@ function volumesByDriver(
     const plan = plans.find((one) => one.claimKey === claimKey);
     const csi = volumeFor(state, plan)?.spec?.csi;
     if (csi !== undefined) add(csi.driver, csi.volumeHandle);
-    else if (plan?.kind === 'provision') add(state.storageClass?.provisioner ?? '', claimVolumeId(claimKey));
+    else if (plan?.kind === 'provision' && state.isCsi) {
+      add(state.storageClass?.provisioner ?? '', claimVolumeId(claimKey)); // SCH43
+    }
   }
   return wanted;
 }

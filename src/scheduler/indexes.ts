@@ -1,18 +1,19 @@
 // The scheduler's indexes over shared informers; their names carry the part's, since all loops share one cache.
 import type { PersistentVolume, Pod } from '#api/generated/core-v1.ts';
-import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
+import type { CSIStorageCapacity } from '#api/generated/storage-v1.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
 import { isTerminal } from '#rules/pod-state.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
 import { classOfVolume } from '#rules/storage-class.ts';
 
 export const SCHEDULER_NAME = 'default-scheduler';
-export const PODS_BY_NODE = 'scheduler/node';
 export const PODS_BY_CLAIM = 'scheduler/claim';
 export const PENDING_PODS = 'scheduler/pending';
 export const VOLUMES_BY_CLAIM = 'scheduler/claim';
 export const FREE_VOLUMES_BY_CLASS = 'scheduler/free-class';
-export const ATTACHMENTS_BY_NODE = 'scheduler/node';
+export const CAPACITIES_BY_CLASS = 'scheduler/class';
+/** Pods without a node, by the node where room is being made for them. */
+export const NOMINATED_PODS = 'scheduler/nominated';
 /** The one value of the index of pending pods. */
 export const PENDING = 'pending';
 
@@ -22,12 +23,18 @@ export function isPending(pod: Pod): boolean {
   return (pod.spec?.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
 }
 
+/** SCH1 to SCH3: ours, without a node, not being deleted, not held by a gate. */
+export function isPlaceable(pod: Pod): boolean {
+  if (!isPending(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
+  return (pod.spec?.schedulingGates ?? []).length === 0;
+}
+
 export const podIndexes = {
-  [PODS_BY_NODE]: (pod: Pod): readonly string[] => {
-    const node = pod.spec?.nodeName ?? '';
-    return node === '' ? [] : [node];
-  },
   [PODS_BY_CLAIM]: claimKeysOfPod,
+  [NOMINATED_PODS]: (pod: Pod): readonly string[] => {
+    const node = pod.status?.nominatedNodeName ?? '';
+    return node === '' || !isPending(pod) ? [] : [node];
+  },
   [PENDING_PODS]: (pod: Pod): readonly string[] => (isPending(pod) ? [PENDING] : []),
 };
 
@@ -40,8 +47,8 @@ export const volumeIndexes = {
     isFree(volume) ? [classOfVolume(volume)] : [],
 };
 
-export const attachmentIndexes = {
-  [ATTACHMENTS_BY_NODE]: ({ spec }: VolumeAttachment): readonly string[] => [spec.nodeName],
+export const capacityIndexes = {
+  [CAPACITIES_BY_CLASS]: ({ storageClassName }: CSIStorageCapacity): readonly string[] => [storageClassName],
 };
 
 /** True for a volume that belongs to nobody and may be given away. */

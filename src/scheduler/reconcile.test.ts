@@ -7,16 +7,19 @@ import {
   persistentVolumes,
   pods,
   storageClasses,
-  volumeAttachments,
 } from '#api/resources.ts';
 import { silentLog } from '#base/log.ts';
 import { BIND_COMPLETED, SELECTED_NODE } from '#rules/well-known.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
-import { schedulerLoop } from './connect.ts';
-import { attachmentIndexes, podIndexes, volumeIndexes } from './indexes.ts';
-import { BIND_TIMEOUT_MS, schedulerReconcile } from './reconcile.ts';
+import { DEFAULT_GATES } from '#rules/feature-gates.ts';
+import { Assumptions } from './assumptions.ts';
+import { ClusterState } from './cluster-state.ts';
+import { schedulerCaches, schedulerLoop } from './connect.ts';
+import { BIND_TIMEOUT_MS } from './place.ts';
+import { schedulerReconcile } from './reconcile.ts';
+import { WaitingPods } from './waiting.ts';
 
 const namespace = 'shop';
 const WEB = 'shop/web';
@@ -58,18 +61,14 @@ function setUp() {
     log: silentLog,
     events: { record: (_about: unknown, { reason }: { reason: string }) => said.push(reason) },
   };
-  const caches = {
-    pods: informers.informer(pods, podIndexes),
-    nodes: informers.informer(nodes),
-    claims: informers.informer(persistentVolumeClaims),
-    volumes: informers.informer(persistentVolumes, volumeIndexes),
-    classes: informers.informer(storageClasses),
-    csiNodes: informers.informer(csiNodes),
-    attachments: informers.informer(volumeAttachments, attachmentIndexes),
-  };
+  const caches = schedulerCaches(informers);
   // Made again, as after a restart of the process.
   const start = () => {
-    const reconcile = schedulerReconcile(deps, caches);
+    const state = new ClusterState(caches);
+    state.follow(caches);
+    const sources = { caches, state, assumptions: new Assumptions(state) };
+    const options = { sources, waiting: new WaitingPods(), gates: DEFAULT_GATES };
+    const reconcile = schedulerReconcile(deps, options);
     return (key = WEB) => reconcile(key, new AbortController().signal);
   };
   api.seed(nodes, aNode());
@@ -295,8 +294,8 @@ test('SCH51: a refusal is written and told once (SCH71)', async () => {
   api.seed(pods, aPod());
   const pass = start();
   await pass();
-  expect(await pass()).toEqual({ kind: 'settled' });
-  expect(await start()()).toEqual({ kind: 'settled' });
+  expect(await pass()).toMatchObject({ kind: 'blocked', retryAfterMs: 300_000 });
+  expect(await start()()).toMatchObject({ kind: 'blocked', retryAfterMs: 300_000 });
   expect(api.peek(pods, { namespace, name: 'web' })?.status?.conditions).toEqual([
     {
       type: 'PodScheduled',

@@ -1,35 +1,47 @@
-// Places one pod: decide and assume in one synchronous step, then one write a pass. No policy here: where a pod goes is
-// decided in decide.ts, how it gets there in decide-assumed.ts.
-import type { Binding, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import { type ApiObject, keyOf, type Stored } from '#api/object.ts';
-import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';
+// Places one pod: a node is decided and assumed, then there is one write a pass. No policy here: where a pod goes is
+// decided in decide.ts, how it gets there in decide-assumed.ts, who has to make room in decide-preemption.ts.
+import type { PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import { keyOf, type Stored } from '#api/object.ts';
+import { nodes, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import { assertNever } from '#base/assert.ts';
-import { formatTime } from '#base/clock.ts';
-import { ApiError } from '#client/api-error.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { reservedVolume } from '#rules/claim-ref.ts';
+import type { FeatureGates } from '#rules/feature-gates.ts';
+import { isTerminal } from '#rules/pod-state.ts';
+import { claimsOfPod } from '#rules/pod-volumes.ts';
+import { bindsOnFirstConsumer, classOfClaim } from '#rules/storage-class.ts';
 import { SELECTED_NODE } from '#rules/well-known.ts';
-import { type Assumption, Assumptions } from './assumptions.ts';
-import { decidePlacement } from './decide.ts';
+import type { Assumption } from './assumptions.ts';
+import { bindPod } from './bind.ts';
 import { type AssumedStep, decideAssumed } from './decide-assumed.ts';
-import { isPending } from './indexes.ts';
-import { observePod, type SchedulerCaches } from './view.ts';
+import { isBound } from './filter-claims.ts';
+import { isPlaceable } from './indexes.ts';
+import { Placement } from './place.ts';
+import { refusePod } from './refuse.ts';
+import { tell } from './tell.ts';
+import type { Sources } from './view.ts';
+import type { WaitingPods } from './waiting.ts';
 
-/** How long a pod's claims may take to be bound before the node is given up (upstream's bindTimeoutSeconds). */
-export const BIND_TIMEOUT_MS = 600_000;
 /** After a node was given up: what refused it may take a moment to show in the caches. */
 const RETRY_MS = 1000;
 
-interface Pass {
+export interface Pass extends Sources {
   readonly deps: LoopDeps;
-  readonly caches: SchedulerCaches;
-  readonly assumptions: Assumptions;
+  readonly placement: Placement;
+  readonly waiting: WaitingPods;
+}
+
+export interface ReconcileOptions {
+  readonly sources: Sources;
+  readonly waiting: WaitingPods;
+  readonly gates: FeatureGates;
 }
 
 /** Keys are those of pods. */
-export function schedulerReconcile(deps: LoopDeps, caches: SchedulerCaches): Reconcile {
-  const pass: Pass = { deps, caches, assumptions: new Assumptions() };
+export function schedulerReconcile(deps: LoopDeps, { sources, waiting, gates }: ReconcileOptions): Reconcile {
+  const placement = new Placement(deps, sources, gates);
+  const pass: Pass = { ...sources, deps, waiting, placement };
   return async (key, signal) => {
     try {
       return await reconcilePod(pass, key, signal);
@@ -40,29 +52,104 @@ export function schedulerReconcile(deps: LoopDeps, caches: SchedulerCaches): Rec
 }
 
 async function reconcilePod(pass: Pass, key: string, signal: AbortSignal): Promise<Outcome> {
-  const { assumptions, caches } = pass;
+  const { assumptions, caches, waiting } = pass;
   const pod = caches.pods.get(key);
   const known = assumptions.get(key);
   if (known !== undefined && known.pod.metadata.uid !== pod?.metadata.uid) assumptions.forget(key); // SCH67
-  if (pod === undefined || !isPlaceable(pod)) {
+  if (pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) {
     assumptions.forget(key); // SCH67
+    waiting.forget(key);
     return { kind: 'settled' };
   }
-  if (assumptions.get(key) === undefined) {
-    const placement = decidePlacement(observePod(caches, pod, assumptions));
-    if (placement.kind === 'refuse') return refuse(pass, pod, placement.message, signal);
-    const deadline = pass.deps.clock.elapsed() + BIND_TIMEOUT_MS;
-    const { nodeName, plans } = placement;
-    assumptions.assume({ pod, nodeName, plans, deadline, written: new Set(), isBindingSent: false });
+  if ((pod.spec?.nodeName ?? '') !== '') return await servePlaced(pass, pod, signal);
+  if (!isPlaceable(pod)) {
+    assumptions.forget(key); // SCH67
+    waiting.forget(key);
+    return { kind: 'settled' };
   }
-  const assumption = assumptions.get(key);
-  return assumption === undefined ? { kind: 'settled' } : pursue(pass, assumption, signal);
+  return await placePod(pass, pod, signal);
 }
 
-/** SCH1 to SCH3: ours, without a node, not being deleted, not held by a gate. */
-function isPlaceable(pod: Stored<Pod>): boolean {
-  if (!isPending(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
-  return (pod.spec?.schedulingGates ?? []).length === 0;
+async function placePod(pass: Pass, pod: Stored<Pod>, signal: AbortSignal): Promise<Outcome> {
+  const { assumptions, waiting, deps } = pass;
+  const known = assumptions.get(keyOf(pod));
+  if (known !== undefined) return await pursue(pass, known, signal);
+  const delay = waiting.delayOf(pod, deps.clock.elapsed());
+  if (delay > 0) return { kind: 'blocked', because: 'it was refused a moment ago', retryAfterMs: delay }; // SCH74
+  const released = await releaseFromGoneNode(pass, pod, signal);
+  if (released !== undefined) return released;
+  const placed = await pass.placement.place(pod);
+  switch (placed.kind) {
+    case 'again':
+      return { kind: 'progressed' };
+    case 'refused':
+      return await refusePod(pass, keyOf(pod), placed, signal);
+    case 'assumed':
+      waiting.forget(keyOf(pod));
+      return await pursue(pass, placed.assumption, signal);
+    default:
+      return assertNever(placed);
+  }
+}
+
+/**
+ * A pod that was given its node by somebody else: its delayed claims are planned for that node, or they would wait for
+ * ever (SCH75, k/k#93145). Nothing is bound in the end: the pod has its node.
+ */
+async function servePlaced(pass: Pass, pod: Stored<Pod>, signal: AbortSignal): Promise<Outcome> {
+  const key = keyOf(pod);
+  const { assumptions, waiting } = pass;
+  if (!hasDelayedClaim(pass, pod)) {
+    assumptions.forget(key); // SCH67
+    waiting.forget(key);
+    return { kind: 'settled' };
+  }
+  const nodeName = pod.spec?.nodeName ?? '';
+  const known = assumptions.get(key);
+  if (known !== undefined && known.nodeName === nodeName) return await pursue(pass, known, signal);
+  assumptions.forget(key);
+  const placed = await pass.placement.planOn(pod, nodeName);
+  if (placed.kind === 'assumed') return await pursue(pass, placed.assumption, signal);
+  if (placed.kind === 'refused') {
+    const message = `claims of a pod with spec.nodeName "${nodeName}": ${placed.why.message}`;
+    tell(pass.deps, pod, { type: 'Warning', reason: 'FailedScheduling', message });
+  }
+  return { kind: 'settled' };
+}
+
+/** True when a claim of the pod waits for a node to be chosen. */
+function hasDelayedClaim({ caches }: Pass, pod: Stored<Pod>): boolean {
+  return claimsOfPod(pod).some(({ claimName }) => {
+    const claim = caches.claims.get(`${pod.metadata.namespace ?? ''}/${claimName}`);
+    return (
+      claim !== undefined && !isBound(claim) && bindsOnFirstConsumer(caches.classes.get(classOfClaim(claim)))
+    );
+  });
+}
+
+/** Takes selected-node from a claim whose node is gone: no other node would be tried otherwise (SCH76). */
+async function releaseFromGoneNode(
+  { caches, state, deps }: Pass,
+  pod: Stored<Pod>,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  for (const { claimName } of claimsOfPod(pod)) {
+    const claim = caches.claims.get(`${pod.metadata.namespace ?? ''}/${claimName}`);
+    const name = claim?.metadata.annotations?.[SELECTED_NODE] ?? '';
+    if (claim === undefined || name === '' || isBound(claim) || state.node(name) !== undefined) continue;
+    if ((await deps.api.find(nodes, { name }, signal)) !== undefined) continue; // the cache is late
+    const annotations = { ...claim.metadata.annotations };
+    delete annotations[SELECTED_NODE];
+    const released = { ...claim, metadata: { ...claim.metadata, annotations } };
+    const { metadata } = await deps.api.update(persistentVolumeClaims, released, signal);
+    const message = `node "${name}" of the annotation selected-node is gone: another one is chosen`;
+    tell(deps, pod, { type: 'Normal', reason: 'SelectedNodeGone', message });
+    return {
+      kind: 'progressed',
+      wrote: { informer: caches.claims, resourceVersion: metadata.resourceVersion },
+    };
+  }
+  return undefined;
 }
 
 /** Carries out the next step of an assumption. */
@@ -73,7 +160,7 @@ async function pursue(pass: Pass, assumption: Assumption, signal: AbortSignal): 
   switch (step.kind) {
     case 'reserve':
     case 'select':
-      return writePlan(pass, assumption, step, signal);
+      return await writePlan(pass, assumption, step, signal);
     case 'wait': {
       const retryAfterMs = Math.max(0, assumption.deadline - clock.elapsed());
       return { kind: 'blocked', because: step.because, retryAfterMs };
@@ -81,7 +168,7 @@ async function pursue(pass: Pass, assumption: Assumption, signal: AbortSignal): 
     case 'give-up':
       return giveUp(pass, assumption, step.because);
     case 'bind':
-      return bind(pass, assumption, signal);
+      return await bindPod(pass, assumption, signal);
     default:
       return assertNever(step);
   }
@@ -98,20 +185,14 @@ async function writePlan(
   const written = new Set([...assumption.written, keyOf(step.claim)]);
   if (step.kind === 'reserve') {
     const volume = await api.update(persistentVolumes, reservedVolume(step.volume, step.claim), signal);
-    remember(pass, { ...assumption, written });
+    pass.assumptions.assume({ ...assumption, written });
     const { resourceVersion } = volume.metadata;
     return { kind: 'progressed', wrote: { informer: volumes, resourceVersion } };
   }
-  const claim = await api.update(
-    persistentVolumeClaims,
-    claimForNode(step.claim, assumption.nodeName),
-    signal,
-  );
-  remember(pass, { ...assumption, written });
-  return {
-    kind: 'progressed',
-    wrote: { informer: claims, resourceVersion: claim.metadata.resourceVersion },
-  };
+  const selected = claimForNode(step.claim, assumption.nodeName);
+  const { metadata } = await api.update(persistentVolumeClaims, selected, signal);
+  pass.assumptions.assume({ ...assumption, written });
+  return { kind: 'progressed', wrote: { informer: claims, resourceVersion: metadata.resourceVersion } };
 }
 
 function claimForNode(claim: Stored<PersistentVolumeClaim>, nodeName: string): Stored<PersistentVolumeClaim> {
@@ -119,73 +200,10 @@ function claimForNode(claim: Stored<PersistentVolumeClaim>, nodeName: string): S
   return { ...claim, metadata: { ...claim.metadata, annotations } };
 }
 
-function remember(pass: Pass, assumption: Assumption): void {
-  pass.assumptions.assume(assumption);
-}
-
 /** SCH66, SCH63: everything assumed is undone at once; what was written stays and leads to the same node. */
 function giveUp(pass: Pass, assumption: Assumption, because: string): Outcome {
   pass.assumptions.forget(keyOf(assumption.pod));
   const message = `running PreBind plugin "VolumeBinding": binding volumes: ${because}`;
-  tell(pass, assumption.pod, 'Warning', 'FailedScheduling', message);
+  tell(pass.deps, assumption.pod, { type: 'Warning', reason: 'FailedScheduling', message });
   return { kind: 'blocked', because, retryAfterMs: RETRY_MS };
-}
-
-async function bind(pass: Pass, assumption: Assumption, signal: AbortSignal): Promise<Outcome> {
-  const { pod, nodeName } = assumption;
-  const { namespace = '', name, uid } = pod.metadata;
-  const target = { apiVersion: 'v1', kind: 'Node', name: nodeName };
-  const body: Binding = {
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { namespace, name, uid },
-    target,
-  };
-  try {
-    await pass.deps.api.createSubresource(pods, { namespace, name }, 'binding', body, signal);
-  } catch (error) {
-    // Without an answer the pod is perhaps bound, so its place stays taken until the cache or the server says.
-    if (!(error instanceof ApiError) || error.status !== 0) pass.assumptions.forget(keyOf(pod)); // SCH68
-    throw error;
-  }
-  remember(pass, { ...assumption, isBindingSent: true });
-  tell(pass, pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${nodeName}`);
-  return { kind: 'settled' };
-}
-
-/** Says why in the pod's PodScheduled condition and in an event, once per message (SCH51). */
-async function refuse(pass: Pass, pod: Stored<Pod>, message: string, signal: AbortSignal): Promise<Outcome> {
-  const conditions = pod.status?.conditions ?? [];
-  const before = conditions.find(({ type }) => type === 'PodScheduled');
-  const isSame =
-    before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
-  if (isSame) return { kind: 'settled' };
-  const now = formatTime(pass.deps.clock.now());
-  const lastTransitionTime = before?.status === 'False' ? (before.lastTransitionTime ?? now) : now;
-  const condition = {
-    type: 'PodScheduled',
-    status: 'False',
-    reason: 'Unschedulable',
-    message,
-    lastTransitionTime,
-  };
-  const others = conditions.filter(({ type }) => type !== 'PodScheduled');
-  const status = { ...pod.status, conditions: [...others, condition] };
-  const written = await pass.deps.api.updateStatus(pods, { ...pod, status }, signal);
-  tell(pass, pod, 'Warning', 'FailedScheduling', message);
-  return {
-    kind: 'progressed',
-    wrote: { informer: pass.caches.pods, resourceVersion: written.metadata.resourceVersion },
-  };
-}
-
-function tell(
-  pass: Pass,
-  pod: Stored<Pod>,
-  type: 'Normal' | 'Warning',
-  reason: string,
-  message: string,
-): void {
-  const about: ApiObject = { ...pod, apiVersion: 'v1', kind: 'Pod' };
-  pass.deps.events.record(about, { type, reason, message });
 }

@@ -1,38 +1,25 @@
-// What the scheduler sees of one pod: its claims with everything that decides about them, and every node with what is
-// already promised on it, assumed pods included. Plain readonly data, read once from the caches.
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import type { CSINode, StorageClass, VolumeAttachment } from '#api/generated/storage-v1.ts';
-import { type ApiObject, keyOf, type Stored } from '#api/object.ts';
-import { isTerminal, podLabel } from '#rules/pod-state.ts';
-import { addTo, type Amounts, requestsOfPod } from '#rules/pod-resources.ts';
+// What the scheduler sees of one pod: its claims with everything that decides about them, and the cluster with what is
+// already promised in it, assumed pods included. Read from the caches and the picture that follows them.
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { CSIStorageCapacity, StorageClass } from '#api/generated/storage-v1.ts';
+import { keyOf, type Stored } from '#api/object.ts';
+import { isTerminal } from '#rules/pod-state.ts';
 import { type ClaimUse, claimsOfPod } from '#rules/pod-volumes.ts';
-import { classOfClaim } from '#rules/storage-class.ts';
+import { isVictimFor } from '#rules/preemption.ts';
+import { bindsOnFirstConsumer, classOfClaim } from '#rules/storage-class.ts';
 import type { Assumptions, Plan } from './assumptions.ts';
+import type { SchedulerCaches } from './caches.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { isBound } from './filter-claims.ts';
 import {
+  CAPACITIES_BY_CLASS,
   FREE_VOLUMES_BY_CLASS,
-  ATTACHMENTS_BY_NODE,
+  NOMINATED_PODS,
   PODS_BY_CLAIM,
-  PODS_BY_NODE,
   VOLUMES_BY_CLAIM,
 } from './indexes.ts';
-
-/** The part of an informer that a view reads. */
-export interface Cache<T extends ApiObject> {
-  readonly revision: number;
-  get(key: string): Stored<T> | undefined;
-  list(): Iterable<Stored<T>>;
-  byIndex(index: string, value: string): readonly Stored<T>[];
-}
-
-export interface SchedulerCaches {
-  readonly pods: Cache<Pod>;
-  readonly nodes: Cache<Node>;
-  readonly claims: Cache<PersistentVolumeClaim>;
-  readonly volumes: Cache<PersistentVolume>;
-  readonly classes: Cache<StorageClass>;
-  readonly csiNodes: Cache<CSINode>;
-  readonly attachments: Cache<VolumeAttachment>;
-}
+import type { NodeState, PlacedPod } from './node-info.ts';
+import { factsOf, type PodFacts } from './pod-facts.ts';
 
 export interface ClaimState {
   readonly use: ClaimUse;
@@ -41,119 +28,102 @@ export interface ClaimState {
   readonly volume: Stored<PersistentVolume> | undefined;
   /** Volumes whose claimRef has the claim's namespace and name. */
   readonly pointing: readonly Stored<PersistentVolume>[];
-  /** Free volumes of the claim's class that no other pod's plan holds. */
+  /** Of a delayed claim: free volumes of its class that no other pod's plan holds. */
   readonly free: readonly Stored<PersistentVolume>[];
   readonly storageClass: Stored<StorageClass> | undefined;
-  /** Other pods that use the claim and have a node, also an assumed one. */
+  /** The class's provisioner is a CSI driver. */
+  readonly isCsi: boolean;
+  /** What the driver says of its room for the class; undefined: it does not say. */
+  readonly capacities: readonly Stored<CSIStorageCapacity>[] | undefined;
+  /** Keys of other pods that use the claim and have a node, also an assumed one. */
   readonly users: readonly string[];
   /** What is already planned for the claim, for another pod that shares it. */
   readonly planned: { readonly nodeName: string; readonly plan: Plan } | undefined;
 }
 
-export interface NodeState {
-  readonly node: Stored<Node>;
-  readonly csiNode: Stored<CSINode> | undefined;
-  /** Requests of the pods on the node and of those assumed there. */
-  readonly used: Amounts;
-  /** Driver to the volumes that count against its limit: handles, and claims whose volume is still to be made. */
-  readonly volumes: ReadonlyMap<string, ReadonlySet<string>>;
+/** The cluster as a pass sees it. */
+export interface ClusterView {
+  readonly nodes: readonly NodeState[];
+  node(name: string): NodeState | undefined;
+  readonly pods: Iterable<PlacedPod>;
+  podsIn(namespace: string): Iterable<PlacedPod>;
+  readonly podsWithTerms: Iterable<PlacedPod>;
 }
 
 export interface PodView {
-  readonly pod: Stored<Pod>;
-  readonly requests: Amounts;
+  readonly facts: PodFacts;
   readonly claims: readonly ClaimState[];
-  readonly nodes: readonly NodeState[];
+  readonly cluster: ClusterView;
+  labelsOfNamespace(name: string): Readonly<Record<string, string>> | undefined;
+  /** Pods of at least this one's priority that a preemption on the node made room for. */
+  nominatedOn(nodeName: string): readonly PlacedPod[];
+  /** Keys of pods imagined away. */
+  readonly without: ReadonlySet<string>;
 }
+
+export interface Sources {
+  readonly caches: SchedulerCaches;
+  readonly state: ClusterState;
+  readonly assumptions: Assumptions;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** Reads what concerns the placement of one pod. */
-export function observePod(caches: SchedulerCaches, pod: Stored<Pod>, assumptions: Assumptions): PodView {
-  const key = keyOf(pod);
-  const claims = claimsOfPod(pod).map((use) => observeClaim(caches, pod, use, assumptions));
-  const nodes = [...caches.nodes.list()].map((node) => observeNode(caches, node, assumptions, key));
-  return { pod, requests: requestsOfPod(pod), claims, nodes };
+export function observePod(sources: Sources, pod: Stored<Pod>): PodView {
+  const { caches, state } = sources;
+  return {
+    facts: factsOf(pod),
+    claims: claimsOfPod(pod).map((use) => observeClaim(sources, pod, use)),
+    cluster: state,
+    labelsOfNamespace: (name) => caches.namespaces.get(name)?.metadata.labels,
+    nominatedOn: (nodeName) => observeNominated(sources, pod, nodeName),
+    without: NOBODY,
+  };
 }
 
-function observeClaim(
-  caches: SchedulerCaches,
-  pod: Stored<Pod>,
-  use: ClaimUse,
-  assumptions: Assumptions,
-): ClaimState {
+function observeClaim(sources: Sources, pod: Stored<Pod>, use: ClaimUse): ClaimState {
+  const { caches, assumptions } = sources;
   const claimKey = `${pod.metadata.namespace ?? ''}/${use.claimName}`;
   const podKey = keyOf(pod);
   const claim = caches.claims.get(claimKey);
   const className = claim === undefined ? '' : classOfClaim(claim);
-  const free = caches.volumes.byIndex(FREE_VOLUMES_BY_CLASS, className);
+  const storageClass = className === '' ? undefined : caches.classes.get(className);
+  const isDelayed = claim !== undefined && !isBound(claim) && bindsOnFirstConsumer(storageClass);
+  const free = isDelayed ? caches.volumes.byIndex(FREE_VOLUMES_BY_CLASS, className) : [];
+  const driver = caches.csiDrivers.get(storageClass?.provisioner ?? '');
   return {
     use,
     claim,
     volume: caches.volumes.get(claim?.spec?.volumeName ?? ''),
-    pointing: caches.volumes.byIndex(VOLUMES_BY_CLAIM, claimKey),
+    pointing: isDelayed ? caches.volumes.byIndex(VOLUMES_BY_CLAIM, claimKey) : [],
     free: free.filter(({ metadata }) => !assumptions.isVolumeTaken(metadata.name, claimKey)),
-    storageClass: className === '' ? undefined : caches.classes.get(className),
-    users: usersOf(caches, claimKey, podKey, assumptions),
+    storageClass,
+    isCsi: driver !== undefined,
+    capacities:
+      driver?.spec.storageCapacity === true && isDelayed
+        ? caches.capacities.byIndex(CAPACITIES_BY_CLASS, className)
+        : undefined,
+    users: usersOf(sources, claimKey, podKey),
     planned: assumptions.planFor(claimKey, podKey),
   };
 }
 
-function usersOf(
-  caches: SchedulerCaches,
-  claimKey: string,
-  podKey: string,
-  assumptions: Assumptions,
-): readonly string[] {
-  const others = caches.pods.byIndex(PODS_BY_CLAIM, claimKey).filter((pod) => keyOf(pod) !== podKey);
-  const placed = others.filter(
-    (pod) =>
-      !isTerminal(pod) && ((pod.spec?.nodeName ?? '') !== '' || assumptions.get(keyOf(pod)) !== undefined),
-  );
-  return placed.map(podLabel);
+function usersOf({ caches, state }: Sources, claimKey: string, podKey: string): readonly string[] {
+  const users = caches.pods.byIndex(PODS_BY_CLAIM, claimKey);
+  if (users.length < 2) return [];
+  return users.map(keyOf).filter((key) => key !== podKey && state.pod(key) !== undefined);
 }
 
-function observeNode(
-  caches: SchedulerCaches,
-  node: Stored<Node>,
-  assumptions: Assumptions,
-  podKey: string,
-): NodeState {
-  const { name } = node.metadata;
-  const placed = caches.pods.byIndex(PODS_BY_NODE, name).filter((pod) => !isTerminal(pod));
-  const known = new Set(placed.map(keyOf));
-  const assumed = assumptions.podsOn(name).filter((pod) => keyOf(pod) !== podKey && !known.has(keyOf(pod)));
-  const used = new Map<string, bigint>();
-  const volumes = new Map<string, Set<string>>();
-  for (const pod of [...placed, ...assumed]) {
-    addTo(used, requestsOfPod(pod));
-    for (const [driver, id] of volumesOfPod(caches, pod)) count(volumes, driver, id);
-  }
-  for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_NODE, name)) {
-    const csi = caches.volumes.get(spec.source.persistentVolumeName ?? '')?.spec?.csi;
-    if (csi !== undefined) count(volumes, csi.driver, csi.volumeHandle);
-  }
-  return { node, csiNode: caches.csiNodes.get(name), used, volumes };
-}
-
-function count(volumes: Map<string, Set<string>>, driver: string, id: string): void {
-  const ids = volumes.get(driver) ?? new Set<string>();
-  volumes.set(driver, ids.add(id));
-}
-
-function volumesOfPod(caches: SchedulerCaches, pod: Pod): (readonly [string, string])[] {
-  const found: (readonly [string, string])[] = [];
-  for (const { claimName } of claimsOfPod(pod)) {
-    const key = `${pod.metadata.namespace ?? ''}/${claimName}`;
-    const claim = caches.claims.get(key);
-    const csi = caches.volumes.get(claim?.spec?.volumeName ?? '')?.spec?.csi;
-    const provisioner =
-      claim === undefined ? undefined : caches.classes.get(classOfClaim(claim))?.provisioner;
-    if (csi !== undefined) found.push([csi.driver, csi.volumeHandle]);
-    else if (provisioner !== undefined) found.push([provisioner, claimVolumeId(key)]);
-  }
-  return found;
-}
-
-/** How a volume that is still to be made for a claim counts against a driver's limit. */
-export function claimVolumeId(claimKey: string): string {
-  return `claim ${claimKey}`;
+function observeNominated(
+  { caches, state }: Sources,
+  pod: Stored<Pod>,
+  nodeName: string,
+): readonly PlacedPod[] {
+  const nominated = caches.pods.byIndex(NOMINATED_PODS, nodeName);
+  if (nominated.length === 0) return [];
+  const key = keyOf(pod);
+  return nominated
+    .filter((one) => keyOf(one) !== key && !isTerminal(one) && !isVictimFor(one, pod))
+    .map((one) => state.entryFor(one, nodeName));
 }
