@@ -54,6 +54,22 @@ function portOf(text: string): number {
   throw new InvalidArgumentError('a port is a whole number from 0 (any free one) to 65535');
 }
 
+function bytesOf(text: string): number {
+  const bytes = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new InvalidArgumentError('a capacity is a whole number of bytes above 0');
+}
+
+/** A node's name is also a DNS name and a label of its certificate. */
+function nodeNameOf(text: string): string {
+  const isName =
+    text.length <= 63 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text) && !/\.[-.]|-\./.test(text);
+  if (isName) return text;
+  throw new InvalidArgumentError(
+    `"${text}" is no node name: lower case letters, digits, "-" and "." are, at most 63 of them`,
+  );
+}
+
 const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
 function upCommand(effects: CliEffects, exitWith: (code: number) => void): Command {
@@ -64,7 +80,7 @@ function upCommand(effects: CliEffects, exitWith: (code: number) => void): Comma
     .option('--data-dir <dir>', 'where everything is kept', DEFAULT_DATA_DIR)
     .option('--host <address>', 'address the API server listens on', '127.0.0.1')
     .option('--port <port>', 'port of the API server; 0 takes a free one', portOf, DEFAULT_PORT)
-    .option('--node-name <name>', 'name of the node', 'node-1')
+    .option('--node-name <name>', 'name of the node', nodeNameOf, 'node-1')
     .option(
       '--kubelet-root-dir <dir>',
       'kubelet root; stock driver manifests want /var/lib/kubelet (default: <data-dir>/kubelet)',
@@ -75,6 +91,11 @@ function upCommand(effects: CliEffects, exitWith: (code: number) => void): Comma
       'controller socket of a CSI driver to provision and attach for; may be repeated',
       collect,
       [],
+    )
+    .option(
+      '--disk-capacity-bytes <bytes>',
+      'how much the disk driver may promise in all (default: what its file system has free)',
+      bytesOf,
     )
     .addHelpText(
       'after',

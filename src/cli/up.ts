@@ -1,9 +1,9 @@
 // `holdfast up`: everything on one machine, in the foreground.
 import type { CliEffects } from '#compose/cli-effects.ts';
 import { startControlPlane } from '#compose/control-plane.ts';
-import { checkSocketPaths, layoutOf } from '#compose/layout.ts';
+import { checkSocketPaths, type Layout, layoutOf } from '#compose/layout.ts';
 import { superviseNode } from '#compose/node-processes.ts';
-import { messageOf } from '#base/errors.ts';
+import { codeOf, messageOf } from '#base/errors.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { requireRoot } from './require-root.ts';
 
@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly kubeletRootDir?: string;
   readonly containerRuntimeEndpoint?: string;
   readonly driver: readonly string[];
+  readonly diskCapacityBytes?: number;
 }
 
 /** Runs until Ctrl-C. Returns the exit code. */
@@ -27,8 +28,7 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
   );
   const tooLong = checkSocketPaths(layout);
   if (tooLong !== undefined) throw new CommandError(EXIT.usage, tooLong);
-  for (const directory of [layout.dataDir, layout.logs, layout.runDir])
-    await effects.files.makeDirectory(directory);
+  await makeDirectories(effects, layout);
   using lock = await effects.files.lock(layout.lock);
   if (lock === undefined) throw await inUse(effects, layout.lock, dataDir);
   // One that was killed may have left it.
@@ -41,7 +41,12 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
   // The node's processes need no API to start: they come up beside it.
   const node = superviseNode(
     { ...control, ...supervisor },
-    { layout, nodeName: options.nodeName, runtimeEndpoint: options.containerRuntimeEndpoint },
+    {
+      layout,
+      nodeName: options.nodeName,
+      runtimeEndpoint: options.containerRuntimeEndpoint,
+      diskCapacityBytes: options.diskCapacityBytes,
+    },
     stop.signal,
   );
   let failure: unknown;
@@ -66,6 +71,8 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
     await effects.files.write(`${layout.runDir}/ready`, new TextEncoder().encode(plane.origin));
     effects.terminal.write(welcome(plane.origin, layout.kubeconfig, options.nodeName));
     await plane.run(stop.signal);
+  } catch (error) {
+    throw portTaken(error, options) ?? error;
   } finally {
     stop.abort();
     await effects.files.remove(`${layout.runDir}/ready`);
@@ -88,6 +95,28 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
 async function removeRunDirectory(effects: CliEffects, runDir: string): Promise<void> {
   if ((await effects.files.list(runDir)).length > 0) return;
   await effects.files.removeDirectory(runDir);
+}
+
+function portTaken(error: unknown, { host, port }: UpOptions): CommandError | undefined {
+  if (codeOf(error) !== 'EADDRINUSE') return undefined;
+  return new CommandError(
+    EXIT.inUse,
+    `Cannot serve the API on ${host}, port ${port}: it is in use by another process: ` +
+      'stop that one, or choose another --port (0 takes a free one)',
+  );
+}
+
+async function makeDirectories(effects: CliEffects, layout: Layout): Promise<void> {
+  try {
+    for (const directory of [layout.dataDir, layout.logs, layout.runDir])
+      await effects.files.makeDirectory(directory);
+  } catch (error) {
+    throw new CommandError(
+      EXIT.usage,
+      `Cannot use the data directory "${layout.dataDir}": ${messageOf(error)}: ` +
+        'choose a --data-dir that is a directory, or can be made one',
+    );
+  }
 }
 
 async function inUse(effects: CliEffects, lock: string, dataDir: string): Promise<CommandError> {

@@ -11,6 +11,8 @@ export interface NodeProcessesOptions {
   readonly nodeName: string;
   /** A CRI socket of a runtime that runs already (containerd); undefined: our sandbox. */
   readonly runtimeEndpoint: string | undefined;
+  /** How much the disk driver may promise; undefined: what its file system has. */
+  readonly diskCapacityBytes: number | undefined;
 }
 
 /** Keeps the node's processes running until `signal` aborts; resolves when all that must end have ended. */
@@ -25,7 +27,7 @@ export async function superviseNode(
 
 function specs(
   deps: NodeProcessesDeps,
-  { layout, nodeName, runtimeEndpoint }: NodeProcessesOptions,
+  { layout, nodeName, runtimeEndpoint, diskCapacityBytes }: NodeProcessesOptions,
 ): readonly Supervised[] {
   const spec = (name: Parameters<SupervisorEffects['bundle']>[0], args: readonly string[]): Supervised => {
     const bundle = deps.bundle(name);
@@ -58,6 +60,7 @@ function specs(
       layout.diskPool,
       '--node-name',
       nodeName,
+      ...(diskCapacityBytes === undefined ? [] : ['--capacity-bytes', String(diskCapacityBytes)]),
     ]),
     spec('disk-node', [
       '--socket',
