@@ -26,6 +26,7 @@ export interface KillPoint {
 export class Gate {
   readonly isKillable: boolean;
   #open = true;
+  readonly #closing: (() => void)[] = [];
   readonly #scheduler: EffectScheduler;
 
   constructor(scheduler: EffectScheduler, isKillable: boolean) {
@@ -39,6 +40,12 @@ export class Gate {
 
   close(): void {
     this.#open = false;
+    for (const tell of this.#closing.splice(0)) tell();
+  }
+
+  /** Calls `tell` once when the gate closes. */
+  onClose(tell: () => void): void {
+    this.#closing.push(tell);
   }
 
   /** An effect: performed when the scheduler chooses it. `name` goes into the trace. */
@@ -62,6 +69,9 @@ export class Gate {
   }
 }
 
+// A kill beside these is a kill beside the effect before or after.
+const UNINTERESTING = /\/(events|leases)\b/;
+
 // More steps than any scenario needs: a world that takes more does not come to rest.
 const MAX_STEPS = 50_000;
 
@@ -71,8 +81,8 @@ export class EffectScheduler {
   readonly #trace: string[] = [];
   #pending: Pending[] = [];
   #killable = 0;
-  /** Called when the kill point is reached; closes gates and starts the next incarnation. */
-  onKill: (() => void) | undefined;
+  /** Called when the kill point is reached with the gate of the process to end; starts its next incarnation. */
+  onKill: ((gate: Gate) => void) | undefined;
   kill: KillPoint | undefined;
 
   constructor(random: Random, clock: VirtualClock) {
@@ -101,14 +111,22 @@ export class EffectScheduler {
     if (pending.gate.isOpen) this.#pending.push(pending);
   }
 
-  /** Runs until nothing is ready and only periodic timers are left. Throws when the world does not come to rest. */
-  async settle(): Promise<void> {
+  /**
+   * Runs until nothing is ready and only periodic timers are left, or until `limitMs` of virtual time have gone with
+   * nothing but waiting left. Throws when the world does not come to rest.
+   */
+  async settle(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const until = this.#clock.elapsed() + limitMs;
     for (let step = 0; step < MAX_STEPS; step++) {
       await nextTurn();
       this.#pending = this.#pending.filter((p) => p.gate.isOpen);
-      if (this.#pending.length > 0) await this.#one();
-      else if (!this.#clock.pending.some((timer) => timer.kind !== 'periodic')) return;
-      else this.#clock.fireNext();
+      if (this.#pending.length > 0) {
+        await this.#one();
+        continue;
+      }
+      const waits = this.#clock.pending.filter((timer) => timer.kind !== 'periodic');
+      if (waits.length === 0 || this.#clock.elapsed() + Math.min(...waits.map((t) => t.inMs)) > until) return;
+      this.#clock.fireNext();
     }
     throw new Error(
       `The world did not come to rest in ${MAX_STEPS} steps; the last: ${this.#trace.slice(-20).join(' | ')}`,
@@ -118,21 +136,22 @@ export class EffectScheduler {
   async #one(): Promise<void> {
     const [chosen] = this.#pending.splice(Math.floor(this.#random.fraction() * this.#pending.length), 1);
     if (chosen === undefined) return;
-    if (chosen.gate.isKillable) this.#killable++;
-    const isKillPoint = chosen.gate.isKillable && this.kill?.effect === this.#killable;
+    const counts = chosen.gate.isKillable && !UNINTERESTING.test(chosen.name);
+    if (counts) this.#killable++;
+    const isKillPoint = counts && this.kill?.effect === this.#killable;
     if (isKillPoint && this.kill?.side === 'before') {
-      this.#crash(`killed before ${chosen.name}`);
+      this.#crash(chosen.gate, `killed before ${chosen.name}`);
       return;
     }
     this.#trace.push(`${Math.round(this.#clock.elapsed())} ${chosen.name}`);
     await chosen.perform();
-    if (isKillPoint) this.#crash(`killed after ${chosen.name}`);
+    if (isKillPoint) this.#crash(chosen.gate, `killed after ${chosen.name}`);
     else if (chosen.gate.isOpen) chosen.settle();
   }
 
-  #crash(what: string): void {
+  #crash(gate: Gate, what: string): void {
     this.#trace.push(what);
     this.kill = undefined;
-    this.onKill?.();
+    this.onKill?.(gate);
   }
 }

@@ -16,6 +16,14 @@ import { allTraits, type DriverTraits } from './traits.ts';
 
 export type CsiServiceName = 'identity' | 'controller' | 'groupController' | 'node';
 
+/** One time that a call did something, whether its caller learned of it or not. */
+export interface CallEffect {
+  readonly sequence: number;
+  readonly revision: number;
+  readonly code: GrpcCode;
+  readonly reply: object;
+}
+
 /** One call as the driver saw it. */
 export interface CsiCall {
   /** Its place among all beginnings, effects and ends of calls. */
@@ -30,10 +38,9 @@ export interface CsiCall {
   /** The store's revision when it began. */
   readonly revision: number;
   /** When it took effect: not at all, once, or (a duplicate) more often. */
-  readonly effects: { readonly sequence: number; readonly revision: number; readonly code: GrpcCode }[];
+  readonly effects: CallEffect[];
   /** Absent while it runs, and for ever when its caller died. */
   end?: { readonly sequence: number; readonly revision: number; readonly code: GrpcCode };
-  readonly reply?: object;
 }
 
 /** What happens to a call besides its effect. */
@@ -120,6 +127,11 @@ export class ScriptedCsi {
     return this.calls.filter((call) => call.method === method);
   }
 
+  /** The place in the log of something that happened outside of it. */
+  mark(): number {
+    return ++this.#sequence;
+  }
+
   #wrap<T extends object>(service: CsiServiceName, nodeId: string, handlers: T): T {
     const wrapped = Object.entries(handlers).map(([method, handler]): [string, AnyHandler] => [
       method,
@@ -140,7 +152,6 @@ export class ScriptedCsi {
     const call = this.#begin(what);
     try {
       const reply = await this.#answer(call, effect);
-      Object.assign(call, { reply });
       this.#end(call, 'OK');
       return reply;
     } catch (error) {
@@ -184,11 +195,11 @@ export class ScriptedCsi {
     const at = { sequence: ++this.#sequence, revision: this.#revision() };
     try {
       const reply = await effect();
-      call.effects.push({ ...at, code: 'OK' });
+      call.effects.push({ ...at, code: 'OK', reply });
       this.hooks.after?.(call, reply);
       return reply;
     } catch (error) {
-      call.effects.push({ ...at, code: error instanceof CsiError ? error.code : 'INTERNAL' });
+      call.effects.push({ ...at, code: error instanceof CsiError ? error.code : 'INTERNAL', reply: {} });
       throw error;
     }
   }
