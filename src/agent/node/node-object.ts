@@ -2,6 +2,7 @@
 import type { Node, NodeCondition, NodeStatus, NodeSystemInfo } from '#api/generated/core-v1.ts';
 import { formatBytes } from '#api/quantity.ts';
 import { formatTime } from '#base/clock.ts';
+import { HONOURS_BOOT_ID } from '#rules/well-known.ts';
 import type { MachineFacts } from './machine.ts';
 
 export interface NodeIdentity {
@@ -26,11 +27,18 @@ export function nodeLabels(identity: NodeIdentity, facts: MachineFacts): Readonl
   };
 }
 
+/** What this agent promises, for the control plane to rely on (AGT76). */
+export const NODE_PROMISES: Readonly<Record<string, string>> = { [HONOURS_BOOT_ID]: 'true' };
+
 export function newNode(identity: NodeIdentity, facts: MachineFacts): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: identity.nodeName, labels: nodeLabels(identity, facts) },
+    metadata: {
+      name: identity.nodeName,
+      labels: nodeLabels(identity, facts),
+      annotations: { ...NODE_PROMISES },
+    },
     spec: {},
   };
 }

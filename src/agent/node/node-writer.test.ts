@@ -69,11 +69,12 @@ async function settle({ node }: Fixture): Promise<number> {
   throw new Error('never settled');
 }
 
-test('AGT40: the Node is made and stated, and a second pass writes nothing', async () => {
+test('AGT40 AGT76: the Node is made and stated, and a second pass writes nothing', async () => {
   const world = await fixture();
   await settle(world);
   const { status, metadata } = await world.api.get(nodes, { name: 'node-1' });
   expect(metadata.labels?.['kubernetes.io/arch']).toBe('amd64');
+  expect(metadata.annotations?.['holdfast.dev/honours-boot-id']).toBe('true');
   expect(status?.capacity).toMatchObject({ cpu: '2', memory: '1Gi', pods: '110' });
   expect(status?.nodeInfo?.bootID).toBe('boot');
   expect(status?.daemonEndpoints?.kubeletEndpoint?.Port).toBe(10250);

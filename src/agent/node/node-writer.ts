@@ -15,7 +15,14 @@ import { hasReason } from '#client/api-error.ts';
 import type { InformerSource } from '#client/informer.ts';
 import type { Outcome } from '#client/outcome.ts';
 import type { MachineFacts } from './machine.ts';
-import { type NodeIdentity, newNode, nodeLabels, ownedStatus, type Readiness } from './node-object.ts';
+import {
+  NODE_PROMISES,
+  type NodeIdentity,
+  newNode,
+  nodeLabels,
+  ownedStatus,
+  type Readiness,
+} from './node-object.ts';
 import { covers } from './same-json.ts';
 
 /** The kubelet's nodeStatusReportFrequency: the Lease carries liveness, so the status is stated rarely. */
@@ -80,8 +87,9 @@ export class NodeWriter {
       return { kind: 'progressed' };
     }
     const labels = nodeLabels(identity, facts);
-    if (!covers(this.#node.metadata.labels, labels)) {
-      await this.#patch({ metadata: { labels } }, undefined, signal);
+    const { metadata } = this.#node;
+    if (!covers(metadata.labels, labels) || !covers(metadata.annotations, NODE_PROMISES)) {
+      await this.#patch({ metadata: { labels, annotations: NODE_PROMISES } }, undefined, signal);
       return { kind: 'progressed' };
     }
     return this.#reconcileStatus(this.#node, signal);

@@ -2,6 +2,7 @@
 import { volumeAttachments } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import { attachmentName } from '#rules/attachment-name.ts';
+import { BOOT_ID } from '#rules/well-known.ts';
 import type { AttachmentView } from './view.ts';
 
 export interface Attachment extends AttachmentView {
@@ -12,14 +13,18 @@ export interface Attachment extends AttachmentView {
 export async function readAttachment(
   api: ApiClient,
   volume: { readonly handle: string; readonly driver: string },
-  nodeName: string,
+  node: { readonly nodeName: string; readonly bootId: string },
 ): Promise<Attachment | undefined> {
-  const name = attachmentName({ driver: volume.driver, volumeHandle: volume.handle }, nodeName);
+  const name = attachmentName({ driver: volume.driver, volumeHandle: volume.handle }, node.nodeName);
   const found = await api.find(volumeAttachments, { name });
   if (found === undefined) return undefined;
+  // One that was made for an earlier boot may be detached at any moment: a reboot proves that nothing uses it, and this
+  // agent promises on its Node to keep that true (AGT76). A foreign controller records no boot and is believed.
+  const boot = found.metadata.annotations?.[BOOT_ID] ?? node.bootId;
+  const isLeaving = found.metadata.deletionTimestamp !== undefined;
   return {
     uid: found.metadata.uid,
-    isAttached: found.status?.attached === true && found.metadata.deletionTimestamp === undefined,
+    isAttached: found.status?.attached === true && !isLeaving && boot === node.bootId,
     publishContext: found.status?.attachmentMetadata ?? {},
   };
 }

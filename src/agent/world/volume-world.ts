@@ -83,7 +83,7 @@ export class VolumeWorld {
     this.#observe = {
       ...deps,
       writtenVersion: (mount) => this.#written.get(mount),
-      attachment: (source) => readAttachment(deps.api, source, deps.nodeName),
+      attachment: (source) => readAttachment(deps.api, source, deps),
       isToGrow: (volume) => this.#growth.isWanted(volume),
     };
     this.#queue = new WorkQueue({
