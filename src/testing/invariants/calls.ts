@@ -112,7 +112,7 @@ function believing(
 const ordered: Invariant = {
   id: 'I-16',
   says: 'attach, stage, publish in this order, each confirmed; and back in the other',
-  watch: believing((call, beliefs) => {
+  watch: believing((call, beliefs, now) => {
     const id = asked(call, 'volumeId');
     const on = `${call.method}("${id}") on "${call.nodeId}"`;
     const left = (kind: Place['kind'], node?: string): string | undefined =>
@@ -124,6 +124,10 @@ const ordered: Invariant = {
         return undefined; // I-17 tells
       case 'deleteVolume':
         return left('attached');
+      case 'nodeStageVolume':
+        return needsAttachment(now) && !beliefs.isPresent('attached', id, call.nodeId)
+          ? `${on} before it is attached`
+          : undefined;
       case 'nodePublishVolume': {
         const needsStage = asked(call, 'stagingTargetPath') !== '';
         const isReady = !needsStage || beliefs.isPresent('staged', id, call.nodeId);
@@ -134,6 +138,11 @@ const ordered: Invariant = {
     }
   }),
 };
+
+/** Without ControllerPublish calls of that driver there is nothing to wait for. */
+function needsAttachment({ world }: Moment): boolean {
+  return world.calls.some(({ method }) => method === 'controllerPublishVolume');
+}
 
 const detachedByProof: Invariant = {
   id: 'I-17',
