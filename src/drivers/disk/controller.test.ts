@@ -342,7 +342,7 @@ describe('the rest', () => {
     expect(images.get(`/pool/volumes/${volumeId}.img`)).toBe(2 * GIB);
     await expect(expand({ limitBytes: String(GIB) })).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
     await expect(expand({ requiredBytes: String(11 * GIB) })).rejects.toMatchObject({
-      code: 'RESOURCE_EXHAUSTED',
+      code: 'OUT_OF_RANGE',
     });
     expect((await controller.getCapacity({}, CALL)).availableCapacity).toBe(String(8 * GIB));
   });

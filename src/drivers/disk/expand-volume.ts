@@ -2,6 +2,7 @@
 import { CsiError } from '#csi/csi-error.ts';
 import type { ControllerExpandVolumeRequest } from '#csi/generated/csi.ts';
 import { demandCapacity } from './capacity.ts';
+import { asFinal } from './expand-refusal.ts';
 import type { ControllerParts } from './controller.ts';
 import type { VolumeRecord } from './records.ts';
 import { roundedSize, sizeRange } from './size.ts';
@@ -40,7 +41,9 @@ async function beginGrowth(
 ): Promise<VolumeRecord> {
   const promised = Math.max(record.sizeBytes, record.growingToBytes ?? 0);
   if (wanted <= promised) return record;
-  await demandCapacity(parts, wanted - promised, `expand volume ${record.id} to ${wanted} bytes`);
+  await asFinal(() =>
+    demandCapacity(parts, wanted - promised, `expand volume ${record.id} to ${wanted} bytes`),
+  );
   const growing: VolumeRecord = { ...record, growingToBytes: wanted };
   await parts.ledger.write(growing);
   return growing;

@@ -1,0 +1,202 @@
+// A claim grows while its pod runs, and again while nobody uses it: as `df` in the container sees it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { StorageClass } from '#api/generated/storage-v1.ts';
+import type { Stored } from '#api/object.ts';
+import {
+  events,
+  namespaces,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  storageClasses,
+  volumeAttachments,
+} from '#api/resources.ts';
+import { quantityToBytes } from '#api/quantity.ts';
+import {
+  newDataDirectory,
+  removeDataDirectory,
+  type RunningHoldfast,
+  startHoldfast,
+  until,
+} from './holdfast-process.ts';
+import { watchMachine } from './machine.ts';
+
+watchMachine();
+
+const dataDir = newDataDirectory();
+const namespace = 'default';
+const MIB = 1024 * 1024;
+let holdfast: RunningHoldfast;
+
+beforeAll(async () => {
+  holdfast = await startHoldfast(dataDir);
+}, 60_000);
+afterAll(async () => {
+  const { api } = holdfast;
+  for (const pod of (await api.list(pods, { namespace })).items) {
+    await api.delete(pods, { namespace, name: pod.metadata.name });
+  }
+  for (const claim of (await api.list(persistentVolumeClaims, { namespace })).items) {
+    await api.delete(persistentVolumeClaims, { namespace, name: claim.metadata.name });
+  }
+  await until('the volumes to go', async () =>
+    (await api.list(persistentVolumes)).items.length === 0 ? true : undefined,
+  );
+  await holdfast.stop();
+  await removeDataDirectory(dataDir);
+}, 60_000);
+
+/** Writes what `df` says of its volume into the volume, again and again. */
+const aPod = (name: string, claimName: string): Pod => ({
+  metadata: { name, namespace },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'main',
+        image: 'busybox',
+        command: ['sh', '-c', 'while :; do df -k /data | tail -1 > /data/df; sleep 0.2; done'],
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      },
+    ],
+    volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }],
+  },
+});
+
+const claimOf = (name: string): Promise<Stored<PersistentVolumeClaim>> =>
+  holdfast.api.get(persistentVolumeClaims, { namespace, name });
+
+/** The size in the container's own words, in bytes. */
+async function dfIn(podName: string): Promise<number> {
+  const pod = await holdfast.api.get(pods, { namespace, name: podName });
+  const claim = await claimOf(pod.spec?.volumes?.[0]?.persistentVolumeClaim?.claimName ?? '');
+  const directory = join(dataDir, 'kubelet/pods', pod.metadata.uid, 'volumes/kubernetes.io~csi');
+  const path = join(directory, claim.spec?.volumeName ?? '', 'mount/df');
+  return await until('df', () => {
+    try {
+      const blocks = Number(readFileSync(path, 'utf8').trim().split(/\s+/)[1]);
+      return blocks > 0 ? blocks * 1024 : undefined;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+const ask = (name: string, storage: string): Promise<unknown> =>
+  holdfast.api.patch(
+    persistentVolumeClaims,
+    { namespace, name },
+    { type: 'merge', patch: { spec: { resources: { requests: { storage } } } } },
+  );
+
+async function untilStatus(
+  name: string,
+  what: string,
+  holds: (status: NonNullable<PersistentVolumeClaim['status']>) => boolean,
+): Promise<NonNullable<PersistentVolumeClaim['status']>> {
+  return await until(`${name}: ${what}`, async () => {
+    const { status } = await claimOf(name);
+    return status !== undefined && holds(status) ? status : undefined;
+  });
+}
+
+const reasons = async (): Promise<readonly string[]> =>
+  (await holdfast.api.list(events, { namespace })).items.flatMap(({ reason }) => reason ?? []);
+
+describe.each(['ext4', 'xfs'])('a volume with %s', (fsType) => {
+  const name = `data-${fsType}`;
+  // mkfs.xfs wants 300 MiB.
+  const [small, large, larger] = fsType === 'xfs' ? ['320Mi', '512Mi', '640Mi'] : ['64Mi', '192Mi', '256Mi'];
+
+  test('RSZ4 AGT60: grows while its pod runs, and shrinks for nobody', async () => {
+    const { api } = holdfast;
+    await until('the default namespace', () => api.find(namespaces, { name: namespace }));
+    await api.create<StorageClass>(storageClasses, {
+      metadata: { name: fsType },
+      provisioner: 'disk.holdfast.dev',
+      volumeBindingMode: 'WaitForFirstConsumer',
+      allowVolumeExpansion: true,
+      parameters: { 'csi.storage.k8s.io/fstype': fsType },
+    });
+    await api.create<PersistentVolumeClaim>(persistentVolumeClaims, {
+      metadata: { name, namespace },
+      spec: {
+        storageClassName: fsType,
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: small ?? '' } },
+      },
+    });
+    await api.create(pods, aPod(name, name));
+    const before = await dfIn(name);
+    expect(before).toBeLessThan(Number(quantityToBytes(small ?? '')));
+    const began = performance.now();
+    await ask(name, large ?? '');
+    const status = await untilStatus(name, 'the new capacity', ({ capacity }) => capacity?.storage === large);
+    const tookMs = Math.round(performance.now() - began);
+    process.stdout.write(`${fsType}: online growth seen in the claim after ${tookMs} ms\n`);
+    expect(status.allocatedResourceStatuses).toBeUndefined();
+    expect(status.conditions).toBeUndefined();
+    const wanted = Number(quantityToBytes(large ?? '')) - 48 * MIB;
+    await until('df to show it', async () => ((await dfIn(name)) > wanted ? true : undefined));
+    const { spec } = await claimOf(name);
+    const volume = await until('the note of the old capacity to go', async () => {
+      const found = await api.get(persistentVolumes, { name: spec?.volumeName ?? '' });
+      const note = 'volume.alpha.kubernetes.io/pre-resize-capacity';
+      return found.metadata.annotations?.[note] === undefined ? found : undefined;
+    });
+    expect(volume.spec?.capacity?.storage).toBe(large);
+    expect(await reasons()).toEqual(
+      expect.arrayContaining(['Resizing', 'FileSystemResizeRequired', 'FileSystemResizeSuccessful']),
+    );
+    await expect(ask(name, small ?? '')).rejects.toMatchObject({ status: 422 });
+  });
+
+  test('RSZ4 AGT60: grows at the next mount when nobody used it', async () => {
+    const { api } = holdfast;
+    await api.delete(pods, { namespace, name });
+    await until('the pod to go', async () =>
+      (await api.find(pods, { namespace, name })) === undefined ? true : undefined,
+    );
+    const { spec } = await claimOf(name);
+    await until('the detach', async () => {
+      const { items } = await api.list(volumeAttachments);
+      const isAttached = items.some((a) => a.spec.source.persistentVolumeName === spec?.volumeName);
+      return isAttached ? undefined : true;
+    });
+    await ask(name, larger ?? '');
+    const pending = await untilStatus(
+      name,
+      'to wait for a node',
+      (status) => status.allocatedResourceStatuses?.storage === 'NodeResizePending',
+    );
+    expect(pending.capacity?.storage).toBe(large);
+    expect(pending.conditions?.map(({ type }) => type)).toEqual(['FileSystemResizePending']);
+    await api.create(pods, aPod(`${name}-2`, name));
+    await untilStatus(name, 'the new capacity', ({ capacity }) => capacity?.storage === larger);
+    const wanted = Number(quantityToBytes(larger ?? '')) - 48 * MIB;
+    await until('df to show it', async () => ((await dfIn(`${name}-2`)) > wanted ? true : undefined));
+  });
+
+  test('RSZ6 RSZ7: what cannot be had is infeasible, and the user comes back from it', async () => {
+    await ask(name, '900Ti');
+    const refused = await untilStatus(
+      name,
+      'infeasible',
+      (status) => status.allocatedResourceStatuses?.storage === 'ControllerResizeInfeasible',
+    );
+    expect(refused.allocatedResources?.storage).toBe('900Ti');
+    expect(refused.capacity?.storage).toBe(larger);
+    const back = String(quantityToBytes(larger ?? '') + BigInt(16 * MIB));
+    await ask(name, back);
+    const status = await untilStatus(
+      name,
+      'the smaller size',
+      ({ capacity }) => quantityToBytes(capacity?.storage ?? '0') === BigInt(back),
+    );
+    expect(status.conditions).toBeUndefined();
+    expect(quantityToBytes(status.allocatedResources?.storage ?? '0')).toBe(BigInt(back));
+  });
+});
