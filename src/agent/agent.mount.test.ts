@@ -2,6 +2,7 @@
 // unix socket. Only the scheduler and the attachment loop are played by the test.
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sha256Hex } from '#base/sha256.ts';
 import { servedKinds } from '#api/kinds/index.ts';
 import type { Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
@@ -90,10 +91,22 @@ function driverHandlers(calls: string[]) {
         await host.mounts.mount({ source: 'tmpfs', target, fsType: 'tmpfs', flags: ['nosuid', 'nodev'] });
         return {};
       },
-      nodePublishVolume: async (request: { stagingTargetPath: string; targetPath: string }) => {
+      nodePublishVolume: async (request: {
+        volumeId: string;
+        stagingTargetPath: string;
+        targetPath: string;
+        volumeContext: Readonly<Record<string, string>>;
+      }) => {
+        const { stagingTargetPath: source, targetPath: target, volumeContext } = request;
+        await mkdir(target, { recursive: true });
+        if (volumeContext['csi.storage.k8s.io/ephemeral'] === 'true') {
+          calls.push(
+            `inline ${request.volumeId} in ${volumeContext['csi.storage.k8s.io/pod.name']} "${source}"`,
+          );
+          await host.mounts.mount({ source: 'tmpfs', target, fsType: 'tmpfs', flags: [] });
+          return {};
+        }
         calls.push('publish');
-        await mkdir(request.targetPath, { recursive: true });
-        const { stagingTargetPath: source, targetPath: target } = request;
         await host.mounts.bind({ source, target, readOnly: false });
         return {};
       },
@@ -461,6 +474,82 @@ test('AGT58: after all pods are gone neither directory nor record nor vol_data.j
 async function below(directory: string): Promise<string[]> {
   return (await readdir(`${root}/kubelet/${directory}`, { recursive: true })).sort();
 }
+
+test('AGT71 AGT73 AGT75: a pod with projected files, parts of them and an inline volume runs and leaves nothing', async () => {
+  const spec = {
+    attachRequired: true,
+    podInfoOnMount: true,
+    volumeLifecycleModes: ['Persistent', 'Ephemeral'],
+  };
+  await admin.delete(csiDrivers, { name: DRIVER });
+  await admin.create(csiDrivers, { metadata: { name: DRIVER }, spec });
+  calls.length = 0;
+  const downwardAPI = { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] };
+  const configMap = { name: 'settings', items: [{ key: 'colour', path: 'd/colour' }] };
+  const script = 'cat /p/name /p/d/colour /part /one > /i/out; exec sleep 1000';
+  await admin.create(
+    pods,
+    podObject('files', {
+      containers: [
+        {
+          name: 'main',
+          image: 'any',
+          command: ['sh', '-c', script],
+          volumeMounts: [
+            { name: 'p', mountPath: '/p' },
+            { name: 'p', mountPath: '/part', subPath: 'd/colour' },
+            { name: 'c', mountPath: '/one', subPath: 'colour' },
+            { name: 'i', mountPath: '/i' },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'p', projected: { sources: [{ downwardAPI }, { configMap }] } },
+        { name: 'c', configMap: { name: 'settings' } },
+        { name: 'i', csi: { driver: DRIVER } },
+      ],
+    }),
+  );
+  const pod = await podWhen('files', 'running', isRunning);
+  const { uid } = pod.metadata;
+  expect(calls).toEqual([`inline csi-${sha256Hex(`${uid}i`)} in files ""`]);
+  const out = `${root}/kubelet/pods/${uid}/volumes/kubernetes.io~csi/i/mount/out`;
+  await until(
+    'the output',
+    async () => (await readFile(out, 'utf8').catch(() => '')) === 'filesblueblueblue',
+  );
+  await isQuiet('files');
+  await admin.delete(pods, { namespace: 'default', name: 'files' });
+  await until('the pod to be gone', async () => (await find('files')) === undefined);
+  expect(calls.slice(1)).toEqual(['unpublish']);
+  expect(await below('pods')).toEqual([]);
+  expect(await below('mount-records')).toEqual([]);
+});
+
+test('AGT76: a pod that writes more than its emptyDir may hold is evicted', { timeout: 40_000 }, async () => {
+  await admin.create(
+    pods,
+    podObject('greedy', {
+      containers: [
+        {
+          name: 'main',
+          image: 'any',
+          command: ['sh', '-c', 'head -c 2000000 /dev/zero > /e/much; exec sleep 1000'],
+          volumeMounts: [{ name: 'e', mountPath: '/e' }],
+        },
+      ],
+      volumes: [{ name: 'e', emptyDir: { sizeLimit: '1Mi' } }],
+    }),
+  );
+  const pod = await podWhen('greedy', 'evicted', (one) => one.status?.phase === 'Failed');
+  expect(pod.status?.reason).toBe('Evicted');
+  expect(pod.status?.message).toContain('Usage of EmptyDir volume "e" exceeds the limit "1Mi"');
+  const volume = `${root}/kubelet/pods/${pod.metadata.uid}/volumes/kubernetes.io~empty-dir/e`;
+  await until('its volume to be gone', async () => (await realNodeEffects().tree.kind(volume)) === undefined);
+  expect(await find('greedy')).toBeDefined();
+  await admin.delete(pods, { namespace: 'default', name: 'greedy' });
+  await until('the pod to be gone', async () => (await find('greedy')) === undefined);
+});
 
 test('AGT38: a pod of somebody else in the same runtime is left alone', async () => {
   const { connectRuntime } = await import('#runtime/cri-client.ts');

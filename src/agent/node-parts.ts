@@ -17,6 +17,7 @@ import { NodeWriter } from './node/node-writer.ts';
 import type { NodePaths } from './paths.ts';
 import { DriverRegistry } from './plugins/driver-registry.ts';
 import { PluginWatcher } from './plugins/plugin-watcher.ts';
+import { watchEmptyDirLimits } from './pods/empty-dir-limits.ts';
 import type { NodePods } from './pods/node-pods.ts';
 import { PodWorkers } from './pods/pod-workers.ts';
 import { tellVolumes } from './pods/volume-events.ts';
@@ -161,11 +162,19 @@ async function runParts(
       parts.plugins.run(signal),
       parts.watch.run(signal),
       runPods(deps, start, parts, signal),
+      watchEmptyDirLimits({ ...deps, desired: start.desired, evict: evictor(parts) }, signal),
     ]);
   } finally {
     unsubscribe();
     unfollow();
   }
+}
+
+function evictor({ workers, podQueue }: Running): (podUid: string, message: string) => void {
+  return (podUid, message) => {
+    workers.evict(podUid, message);
+    podQueue.enqueue(podUid);
+  };
 }
 
 /** Pods and volumes begin only with a complete list of this node's pods. */

@@ -11,6 +11,8 @@ export class PodMemory {
   pod: Stored<Pod> | undefined;
   /** The API no longer has the pod, by a live read. */
   isGone = false;
+  /** Why the pod has to end before its time: what its status will say. */
+  evicted: string | undefined;
   isResolved = false;
   unresolved: readonly UnresolvedVolume[] = [];
   /** Looks in a row that left something unresolved. */

@@ -28,6 +28,8 @@ const UNRESOLVED_FIRST_MS = 20;
 const UNRESOLVED_MS = 1000;
 /** Before that many looks nobody is told: it is the normal course of a bind. */
 const TOLD_AFTER_LOOKS = 5;
+/** The kubelet's, for a pod that takes more than it may. */
+const EVICTION_GRACE_SECONDS = 1;
 
 export class PodWorkers {
   readonly #deps: PodWorkersDeps;
@@ -54,6 +56,14 @@ export class PodWorkers {
   refresh(podUid: string): void {
     const memory = this.#memory.get(podUid);
     if (memory !== undefined) memory.resolveAgainAt = 0;
+  }
+
+  /** The pod fails with reason Evicted and is taken down (AGT76). */
+  evict(podUid: string, message: string): void {
+    const memory = this.#memory.get(podUid);
+    if (memory?.pod === undefined || memory.evicted !== undefined) return;
+    memory.evicted = message;
+    this.#deps.events.record(memory.pod, { type: 'Warning', reason: 'Evicted', message });
   }
 
   pod(uid: string): Stored<Pod> | undefined {
@@ -101,14 +111,14 @@ export class PodWorkers {
     const { clock, volumes } = this.#deps;
     const isTerminating = isGone || pod === undefined || pod.metadata.deletionTimestamp !== undefined;
     const phase = pod?.status?.phase;
-    const wasTerminal = phase === 'Succeeded' || phase === 'Failed';
+    const isEvicted = memory.evicted !== undefined;
+    const wasTerminal = phase === 'Succeeded' || phase === 'Failed' || isEvicted;
     if (pod !== undefined && !isTerminating && !wasTerminal) await this.#resolve(pod, memory);
     const { pending } = await volumes.podVolumes(uid);
     return {
       spec: pod === undefined ? NO_SPEC : specView(pod),
       isTerminating,
-      // The spec of an orphan is gone: the API's default.
-      graceSeconds: pod === undefined ? DEFAULT_GRACE_SECONDS : graceSecondsOf(pod),
+      graceSeconds: isEvicted ? EVICTION_GRACE_SECONDS : gracePeriod(pod),
       wasTerminal,
       areVolumesResolved: memory.isResolved,
       areVolumesReady: memory.isResolved && pending.length === 0,
@@ -149,7 +159,9 @@ export class PodWorkers {
     { memory, view, step }: { readonly memory: PodMemory; readonly view: PodView; readonly step: PodStep },
   ): Promise<Outcome> {
     // Users see the end of the containers before the object goes, and the reason of every wait.
+    const mustSay = memory.evicted !== undefined && memory.pod?.status?.phase !== 'Failed';
     const isStatement =
+      mustSay ||
       step.kind === 'settled' ||
       step.kind.startsWith('wait') ||
       step.kind === 'release-volumes' ||
@@ -227,6 +239,7 @@ export class PodWorkers {
       hostIp: this.#deps.hostIp,
       runtimeName: this.#deps.runtimeName,
       usesImages: this.#deps.usesImages,
+      evicted: memory.evicted,
       now: view.now,
     });
     const write = await writeStatus(this.#deps.api, pod, wanted);
@@ -244,6 +257,11 @@ export class PodWorkers {
       memory.terminationMessages.set(run.id, said === '' ? run.message : said);
     }
   }
+}
+
+/** The spec of an orphan is gone: the API's default. */
+function gracePeriod(pod: Pod | undefined): number {
+  return pod === undefined ? DEFAULT_GRACE_SECONDS : graceSecondsOf(pod);
 }
 
 const NO_SPEC: PodView['spec'] = { initContainers: [], containers: [], restartPolicy: 'Never' };

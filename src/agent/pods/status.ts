@@ -30,6 +30,8 @@ export interface StatusView {
   readonly runtimeName: string;
   /** False: the runtime runs containers without their images. */
   readonly usesImages: boolean;
+  /** The pod was evicted: its message. */
+  readonly evicted?: string | undefined;
   readonly now: number;
 }
 
@@ -41,6 +43,7 @@ export function podStatus(view: StatusView): PodStatus {
   const podIp = podIpOf(view);
   return {
     phase,
+    ...(view.evicted === undefined ? {} : { reason: 'Evicted', message: view.evicted }),
     conditions: conditionsOf(view, { init, main, phase }),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
@@ -134,6 +137,7 @@ function phaseOf(view: StatusView, init: Statuses, main: Statuses): NonNullable<
   const past = pod.status?.phase;
   // A pod that ended never runs again.
   if (past === 'Succeeded' || past === 'Failed') return past;
+  if (view.evicted !== undefined) return 'Failed';
   if (isFinished({ spec: specView(pod), runtime }) || isEnded(pod, main)) {
     const failed = [...init, ...main].some((one) => (one.state?.terminated?.exitCode ?? 0) !== 0);
     return failed ? 'Failed' : 'Succeeded';

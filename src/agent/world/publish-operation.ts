@@ -117,7 +117,20 @@ export async function publishCsi(
   if (mount.group !== undefined && ownsGroup(source, made.driver)) {
     await tree.giveToGroup(mount.target, mount.group);
   }
-  await finish(deps, record, { hostPath: mount.target, isMount: source.mode === 'Filesystem' });
+  const isMount = source.mode === 'Filesystem' || (await isMountedDevice(deps, mount.target));
+  await finish(deps, record, { hostPath: mount.target, isMount });
+}
+
+/** A driver may bind a device node to the target or make one: a block device must stand there, or it is no success. */
+async function isMountedDevice({ tree, host }: OperationDeps, target: string): Promise<boolean> {
+  const kind = await tree.kind(target);
+  if (kind !== 'block') {
+    throw new VolumeError(
+      'mismatch',
+      `At "${target}" is ${kind ?? 'nothing'} although the publish succeeded: a block device is needed`,
+    );
+  }
+  return (await mountsAt(host, target)).length > 0;
 }
 
 function ownsGroup(source: CsiSource, driver: CsiNodeDriver): boolean {

@@ -146,7 +146,10 @@ async function resolveLocal(
     const limit = emptyDir.sizeLimit === undefined ? undefined : quantityToBytes(emptyDir.sizeLimit);
     const medium = emptyDir.medium === 'Memory' ? 'memory' : 'disk';
     const sizeLimitBytes = limit === 0n ? undefined : limit;
-    return { source: { type: 'empty-dir', medium, sizeLimitBytes }, version: '' };
+    return {
+      source: { type: 'empty-dir', medium, sizeLimitBytes, sizeLimit: emptyDir.sizeLimit },
+      version: '',
+    };
   }
   if (hostPath !== undefined) {
     const kind: HostPathKind = hostPath.type ?? '';

@@ -10,6 +10,8 @@ export interface EmptyDirSource {
   readonly medium: 'disk' | 'memory';
   /** Bytes; undefined: no limit of its own. */
   readonly sizeLimitBytes: bigint | undefined;
+  /** The limit as its pod says it, for messages. */
+  readonly sizeLimit?: string | undefined;
 }
 
 export interface EmptyDirDeps {
