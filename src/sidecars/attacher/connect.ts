@@ -3,10 +3,12 @@ import { csiNodes, persistentVolumes, volumeAttachments } from '#api/resources.t
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import type { Driver } from '#csi/driver.ts';
+import { comparePublished, listsPublishedNodes } from './compare-published.ts';
 import { type AttacherDeps, BY_VOLUME, reconcileAttachment, reconcileVolume } from './reconcile.ts';
 
 const ATTACHMENT = 'attachment/';
 const VOLUME = 'volume/';
+const COMPARE = 'compare';
 
 /** The attacher of one driver. */
 export function attacherLoop(
@@ -18,6 +20,7 @@ export function attacherLoop(
     ...deps,
     driver: options.driver,
     callTimeoutMs: options.callTimeoutMs ?? 15_000,
+    suspects: new Set(),
     caches: {
       attachments: informers.informer(volumeAttachments, {
         [BY_VOLUME]: (a) => [a.spec.source.persistentVolumeName ?? ''],
@@ -26,29 +29,36 @@ export function attacherLoop(
       csiNodes: informers.informer(csiNodes),
     },
   };
+  let wake: (key: string) => void = () => undefined;
   return runLoop(deps, {
     name: `attacher-${options.driver.name}`,
     concurrency: options.concurrency ?? 10,
-    reconcile: (key, signal) =>
-      key.startsWith(ATTACHMENT)
+    reconcile: (key, signal) => {
+      if (key === COMPARE) return comparePublished(all, (name) => wake(ATTACHMENT + name), signal);
+      return key.startsWith(ATTACHMENT)
         ? reconcileAttachment(all, key.slice(ATTACHMENT.length), signal)
-        : reconcileVolume(all, key.slice(VOLUME.length), signal),
-    connect: (enqueue) => [
-      all.caches.attachments.subscribe(({ object }) => {
-        enqueue(ATTACHMENT + object.metadata.name);
-        enqueue(VOLUME + (object.spec.source.persistentVolumeName ?? ''));
-      }),
-      all.caches.volumes.subscribe(({ object }) => {
-        enqueue(VOLUME + object.metadata.name);
-        for (const a of all.caches.attachments.byIndex(BY_VOLUME, object.metadata.name)) {
-          enqueue(ATTACHMENT + a.metadata.name);
-        }
-      }),
-      all.caches.csiNodes.subscribe(({ object }) => {
-        for (const a of all.caches.attachments.list()) {
-          if (a.spec.nodeName === object.metadata.name) enqueue(ATTACHMENT + a.metadata.name);
-        }
-      }),
-    ],
+        : reconcileVolume(all, key.slice(VOLUME.length), signal);
+    },
+    connect: (enqueue) => {
+      wake = enqueue;
+      if (listsPublishedNodes(all)) enqueue(COMPARE);
+      return [
+        all.caches.attachments.subscribe(({ object }) => {
+          enqueue(ATTACHMENT + object.metadata.name);
+          enqueue(VOLUME + (object.spec.source.persistentVolumeName ?? ''));
+        }),
+        all.caches.volumes.subscribe(({ object }) => {
+          enqueue(VOLUME + object.metadata.name);
+          for (const a of all.caches.attachments.byIndex(BY_VOLUME, object.metadata.name)) {
+            enqueue(ATTACHMENT + a.metadata.name);
+          }
+        }),
+        all.caches.csiNodes.subscribe(({ object }) => {
+          for (const a of all.caches.attachments.list()) {
+            if (a.spec.nodeName === object.metadata.name) enqueue(ATTACHMENT + a.metadata.name);
+          }
+        }),
+      ];
+    },
   });
 }

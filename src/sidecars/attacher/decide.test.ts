@@ -15,6 +15,7 @@ const aVolume = { driver: DRIVER, hasFinalizer: true, isDeleting: false };
 const aView = (over: Partial<AttachmentView> = {}): AttachmentView => ({
   driver: DRIVER,
   canPublish: true,
+  isSuspect: false,
   attachment: anAttachment(),
   volume: aVolume,
   nodeId: 'node-1',
@@ -30,6 +31,18 @@ interface Row {
   readonly step: AttachmentStep['kind'];
 }
 const ROWS: readonly Row[] = [
+  {
+    rule: 'ATC12',
+    when: 'it is attached and the driver does not list it',
+    view: aView({ isSuspect: true, attachment: anAttachment({ hasFinalizer: true, isAttached: true }) }),
+    step: 'attach',
+  },
+  {
+    rule: 'ATC12',
+    when: 'such an attachment is being deleted',
+    view: aView({ isSuspect: true, attachment: deleting({ isAttached: true }) }),
+    step: 'detach',
+  },
   { rule: 'ATC1', when: 'there is none', view: aView({ attachment: undefined }), step: 'none' },
   {
     rule: 'ATC1',

@@ -6,6 +6,8 @@
 export interface AttachmentView {
   readonly driver: string;
   readonly canPublish: boolean;
+  /** The driver's list of volumes does not show it on the node though it counts as attached (ATC12). */
+  readonly isSuspect: boolean;
   readonly attachment:
     | {
         readonly attacher: string;
@@ -43,7 +45,8 @@ export function decideAttachment(view: AttachmentView): AttachmentStep {
       return { kind: 'wait', because: 'the node ID is not known: CSINode is missing' };
     return { kind: 'detach' }; // ATC6
   }
-  if (attachment.isAttached) return { kind: 'none', because: 'attached' }; // ATC10
+  if (attachment.isAttached && !(view.isSuspect && view.canPublish))
+    return { kind: 'none', because: 'attached' }; // ATC10
   if (!view.canPublish) return { kind: 'mark-attached' }; // ATC2
   if (volume === undefined) return { kind: 'wait', because: 'the PersistentVolume does not exist' };
   if (volume.driver !== view.driver)

@@ -8,6 +8,8 @@ import type { CsiConnection } from '#csi/client.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
+import { comparePublished } from './compare-published.ts';
+import { attacherLoop } from './connect.ts';
 import {
   type AttacherDeps,
   attacherFinalizer,
@@ -29,7 +31,13 @@ const anAttachment = (over: Partial<VolumeAttachment['metadata']> = {}): VolumeA
   spec: { attacher: DRIVER, nodeName: 'node-1', source: { persistentVolumeName: 'pv' } },
 });
 
-function world(answers: { publish?: () => Promise<object>; unpublish?: () => Promise<object> } = {}) {
+interface Answers {
+  readonly publish?: () => Promise<object>;
+  readonly unpublish?: () => Promise<object>;
+  readonly list?: () => Promise<object>;
+}
+
+function world(answers: Answers = {}) {
   const api = scriptedApi();
   const calls: string[] = [];
   const answer = (name: string, reply: (() => Promise<object>) | undefined) => () => {
@@ -38,9 +46,10 @@ function world(answers: { publish?: () => Promise<object>; unpublish?: () => Pro
   };
   const controller = {
     controllerPublishVolume: answer('publish', answers.publish),
+    listVolumes: answer('list', answers.list),
     controllerUnpublishVolume: answer('unpublish', answers.unpublish),
   } as unknown as CsiConnection['controller'];
-  const deps: AttacherDeps = {
+  const deps = {
     clock: virtualClock(),
     random: seededRandom(1),
     log: silentLog,
@@ -48,6 +57,7 @@ function world(answers: { publish?: () => Promise<object>; unpublish?: () => Pro
     informers: api.informers,
     events: { record: () => undefined },
     callTimeoutMs: 1_000,
+    suspects: new Set(),
     driver: {
       name: DRIVER,
       connection: { controller } as unknown as CsiConnection,
@@ -61,7 +71,7 @@ function world(answers: { publish?: () => Promise<object>; unpublish?: () => Pro
       volumes: api.informers.informer(persistentVolumes),
       csiNodes: api.informers.informer(csiNodes),
     },
-  };
+  } satisfies AttacherDeps;
   api.seed(csiNodes, { metadata: { name: 'node-1' }, spec: { drivers: [{ name: DRIVER, nodeID: 'id-1' }] } });
   const pass = () => reconcileAttachment(deps, 'va', signal);
   return { api, deps, calls, pass };
@@ -153,5 +163,73 @@ describe('the volume', () => {
     api.seed(persistentVolumes, aVolume(deleting));
     await reconcileVolume(deps, 'pv', signal);
     expect(api.peek(persistentVolumes, { name: 'pv' })).toBeUndefined();
+  });
+});
+
+describe("the driver's own list", () => {
+  const listed =
+    (...publishedNodeIds: string[]) =>
+    () =>
+      Promise.resolve({
+        entries: [{ volume: { volumeId: 'vol-1' }, status: { publishedNodeIds, volumeCondition: null } }],
+        nextToken: '',
+      });
+  const attached = { attached: true, attachmentMetadata: { path: 'x' } };
+  const seed = ({ api }: ReturnType<typeof world>, status = attached) => {
+    api.seed(persistentVolumes, aVolume({ finalizers: [FINALIZER] }));
+    api.seed(volumeAttachments, { ...anAttachment({ finalizers: [FINALIZER] }), status });
+  };
+  const compare = async ({ deps }: ReturnType<typeof world>) => {
+    const woken: string[] = [];
+    await comparePublished(deps, (name) => woken.push(name), signal);
+    return woken;
+  };
+
+  test('ATC12: what it does not show is published again, and the same answer writes nothing', async () => {
+    const w = world({ list: listed() });
+    seed(w);
+    expect(await compare(w)).toEqual(['va']);
+    await w.pass();
+    await w.pass();
+    expect([w.calls, w.api.writes]).toEqual([['list', 'publish'], []]);
+  });
+
+  test('ATC12: a refusal is stored and leaves it attached', async () => {
+    const publish = () => Promise.reject(new CsiError('NOT_FOUND', 'gone'));
+    const w = world({ list: listed(), publish });
+    seed(w);
+    await compare(w);
+    expect((await w.pass()).kind).toBe('failed');
+    const { status } = w.api.peek(volumeAttachments, { name: 'va' }) ?? {};
+    expect(status).toMatchObject({ ...attached, attachError: { errorCode: 5 } });
+  });
+
+  test.each([
+    { rule: 'ATC11', when: 'both agree', nodes: ['id-1'], status: attached, woken: [] },
+    { rule: 'ATC12', when: 'another node is listed', nodes: ['id-2'], status: attached, woken: ['va'] },
+    {
+      rule: 'ATC13',
+      when: 'it is listed and not attached',
+      nodes: ['id-1'],
+      status: { attached: false, attachmentMetadata: { path: '' } },
+      woken: ['va'],
+    },
+  ])('$rule: wakes $woken when $when', async ({ nodes, status, woken }) => {
+    const w = world({ list: listed(...nodes) });
+    seed(w, status);
+    expect(await compare(w)).toEqual(woken);
+  });
+
+  test('ATC11: the loop compares each minute', async () => {
+    const w = world({ list: listed('id-1') });
+    seed(w);
+    const capabilities = ['LIST_VOLUMES', 'LIST_VOLUMES_PUBLISHED_NODES', 'PUBLISH_UNPUBLISH_VOLUME'];
+    const stop = new AbortController();
+    const driver = { ...w.deps.driver, controllerCapabilities: new Set(capabilities) };
+    const done = attacherLoop(w.deps, { driver }).run(stop.signal);
+    await w.deps.clock.advance(130_000);
+    expect(w.calls).toEqual(['list', 'list', 'list']);
+    stop.abort();
+    await done;
   });
 });

@@ -20,6 +20,8 @@ export const BY_VOLUME = 'volume';
 export interface AttacherDeps extends LoopDeps {
   readonly driver: Driver;
   readonly callTimeoutMs: number;
+  /** Attachments that the driver's list contradicts, until they have been published once more. */
+  readonly suspects: Set<string>;
   readonly caches: {
     readonly attachments: Informer<VolumeAttachment>;
     readonly volumes: Informer<PersistentVolume>;
@@ -42,13 +44,17 @@ export async function reconcileAttachment(
 ): Promise<Outcome> {
   const { caches, driver } = deps;
   const attachment = caches.attachments.get(name);
-  if (attachment === undefined) return SETTLED;
+  if (attachment === undefined) {
+    deps.suspects.delete(name);
+    return SETTLED;
+  }
   const finalizer = attacherFinalizer(driver.name);
   const volume = caches.volumes.get(attachment.spec.source.persistentVolumeName ?? '');
   const nodeId = nodeIdOf(deps, attachment);
   const step = decideAttachment({
     driver: driver.name,
     canPublish: driver.controllerCapabilities.has('PUBLISH_UNPUBLISH_VOLUME'),
+    isSuspect: deps.suspects.has(name),
     attachment: {
       attacher: attachment.spec.attacher,
       isDeleting: attachment.metadata.deletionTimestamp !== undefined,
@@ -83,7 +89,7 @@ export async function reconcileAttachment(
   }
 }
 
-function nodeIdOf(deps: AttacherDeps, attachment: Stored<VolumeAttachment>): string | undefined {
+export function nodeIdOf(deps: AttacherDeps, attachment: Stored<VolumeAttachment>): string | undefined {
   const csiNode = deps.caches.csiNodes.get(attachment.spec.nodeName);
   const registered = csiNode?.spec.drivers.find((d) => d.name === deps.driver.name)?.nodeID;
   // ATC8
@@ -153,21 +159,16 @@ async function attach(
       },
       { timeoutMs: deps.callTimeoutMs, signal },
     );
-    return await storeStatus(
-      deps,
-      attachment,
-      {
-        attached: true,
-        ...(Object.keys(response.publishContext).length === 0
-          ? {}
-          : { attachmentMetadata: response.publishContext }),
-      },
-      signal,
-    );
+    deps.suspects.delete(attachment.metadata.name);
+    const { publishContext } = response;
+    const context = Object.keys(publishContext).length === 0 ? {} : { attachmentMetadata: publishContext };
+    return await storeStatus(deps, attachment, { attached: true, ...context }, signal);
   } catch (error) {
     if (!(error instanceof CsiError)) throw error;
     // ATC5. attached stays false, but the call has perhaps happened: the finalizer keeps the way back open.
-    await storeStatus(deps, attachment, { attached: false, attachError: volumeError(deps, error) }, signal);
+    // What was attached before and is only being checked stays so: its node may use it (ATC12).
+    const before = attachment.status?.attached === true ? attachment.status : { attached: false };
+    await storeStatus(deps, attachment, { ...before, attachError: volumeError(deps, error) }, signal);
     return { kind: 'failed', error };
   }
 }
@@ -227,8 +228,17 @@ async function storeStatus(
   status: NonNullable<VolumeAttachment['status']>,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  if (isSame(attachment.status, status)) return SETTLED;
   const written = await deps.api.updateStatus(volumeAttachments, { ...attachment, status }, signal);
   return wroteAttachment(deps, written);
+}
+
+/** The order of the driver's context does not matter. */
+function isSame(a: VolumeAttachment['status'], b: VolumeAttachment['status']): boolean {
+  const text = (status: VolumeAttachment['status']): string =>
+    JSON.stringify([status?.attached, status?.attachError, status?.detachError]) +
+    JSON.stringify(Object.entries(status?.attachmentMetadata ?? {}).sort());
+  return text(a) === text(b);
 }
 
 function volumeError(deps: AttacherDeps, error: CsiError): VolumeError {
