@@ -62,6 +62,17 @@ describe('OpenAPI', () => {
     expect(openApi.document('apis/none/v1')).toBeUndefined();
   });
 
+  it('API45: v2 in protobuf has its version, no path and no type', () => {
+    const info = Buffer.from('\n\nKubernetes\u0012\u0007v1.36.0');
+    const expected = [
+      Buffer.from('\n\u00032.0\u0012'),
+      Buffer.of(info.length),
+      info,
+      Buffer.of(0x42, 0, 0x4a, 0),
+    ];
+    expect(Buffer.from(openApi.v2Protobuf())).toEqual(Buffer.concat(expected));
+  });
+
   it('API34: every reference resolves within its document', () => {
     const check = (document: JsonObject, schemas: JsonObject, prefix: string) => {
       const refs = JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g);

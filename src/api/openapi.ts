@@ -6,6 +6,7 @@ import { TABLE_JSON } from './generated/table.ts';
 import type { JsonObject } from './json.ts';
 import type { KindDefinition } from './kind.ts';
 import { type Dialect, groupVersionPath, pathsOf, v2, v3 } from './openapi/paths.ts';
+import { emptyV2Protobuf } from './openapi/v2-protobuf.ts';
 import { SchemaCollector } from './openapi/schemas.ts';
 
 export interface OpenApi {
@@ -17,6 +18,8 @@ export interface OpenApi {
   document(path: string): Uint8Array | undefined;
   /** `/openapi/v2` in JSON. */
   v2(): Uint8Array;
+  /** `/openapi/v2` in protobuf, which describes nothing: clients with protobuf know v3. */
+  v2Protobuf(): Uint8Array;
 }
 
 export interface OpenApiOptions {
@@ -44,6 +47,7 @@ export function createOpenApi(kinds: readonly KindDefinition[], { version }: Ope
       return served === undefined ? undefined : once(path, () => v3Document(info, served));
     },
     v2: () => once('v2', () => v2Document(info, kinds)),
+    v2Protobuf: () => emptyV2Protobuf({ title: 'Kubernetes', version }),
   };
 }
 

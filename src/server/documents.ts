@@ -3,6 +3,7 @@ import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersio
 import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import { createOpenApi, type OpenApi } from '#api/openapi.ts';
+import { isV2Protobuf, OPENAPI_V2_PROTOBUF } from '#api/openapi/v2-protobuf.ts';
 import type { ApiRequest, ApiResponse } from '#api/request.ts';
 import { forbidden, notAcceptable, pathNotFound } from '#api/status.ts';
 import { isAllPowerful } from './authorize.ts';
@@ -109,6 +110,10 @@ function isAggregated({ parameters }: { readonly parameters: Readonly<Record<str
 
 function openApiDocument(openApi: OpenApi, segments: readonly string[], request: ApiRequest): ApiResponse {
   const accepted = parseAccept(request.headers.accept);
+  if (segments.join('/') === 'openapi/v2' && isV2Protobuf(accepted[0]?.type)) {
+    const headers = { 'content-type': OPENAPI_V2_PROTOBUF, vary: 'Accept' };
+    return { status: 200, headers, body: openApi.v2Protobuf() };
+  }
   if (accepted.length > 0 && !accepted.some(takesJson)) throw notAcceptable(['application/json']);
   const body = openApiBytes(openApi, segments);
   if (body === undefined) throw pathNotFound();

@@ -1,11 +1,14 @@
 // `holdfast demo` from its bundle, as `npm run demo` runs it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { watchMachine } from './machine.ts';
-import { until } from './holdfast-process.ts';
+import { newDataDirectory, removeDataDirectory, until } from './holdfast-process.ts';
 
 watchMachine();
+
+const scratch = newDataDirectory();
+afterAll(() => removeDataDirectory(scratch));
 
 const FACTS = [
   'API ready',
@@ -40,6 +43,7 @@ function startDemo(args: readonly string[] = []) {
   // The directory that a demo makes is below the one that is watched.
   const child = spawn(process.execPath, ['dist/holdfast.mjs', 'demo', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: scratch },
   });
   let out = '';
   let err = '';

@@ -30,8 +30,11 @@ export async function until<T>(
   }
 }
 
+/** In the path of every data directory that this process makes, and of no other's. */
+export const DATA_MARKER = `/hf-e2e-${process.pid}-`;
+
 export function newDataDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'hf-e2e-'));
+  return mkdtempSync(join(tmpdir(), DATA_MARKER));
 }
 
 /** Removes it; everything below must be unmounted. */
@@ -58,23 +61,26 @@ export interface RunningHoldfast {
 export async function startHoldfast(
   dataDir: string,
   args: readonly string[] = [],
-  environment: Readonly<Record<string, string>> = {},
+  /** A program and arguments that exec what follows. */
+  wrapper: readonly string[] = [],
 ): Promise<RunningHoldfast> {
   const runDir = `/run/holdfast/${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
   // One that was killed left its own.
   rmSync(`${runDir}/ready`, { force: true });
   const startedAt = performance.now();
-  const child = spawn(
+  const [program = '', ...rest] = [
+    ...wrapper,
     process.execPath,
-    ['dist/holdfast.mjs', 'up', '--data-dir', dataDir, '--port', '0', ...args],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...environment },
-    },
-  );
+    ...['dist/holdfast.mjs', 'up', '--data-dir', dataDir, '--port', '0', ...args],
+  ];
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // A test that fails half-way leaves no Holdfast behind when its process ends.
+  const killLeft = (): void => void child.kill('SIGKILL');
+  process.once('exit', killLeft);
+  void exited.then(() => process.off('exit', killLeft));
   await until('the API server', () => {
     if (child.exitCode !== null) throw new Error(`holdfast up ended with ${child.exitCode}: ${errors}`);
     return existsSync(`${runDir}/ready`) ? true : undefined;

@@ -2,19 +2,16 @@
 import { afterAll, beforeAll } from 'vitest';
 import { compareMachine, type MachineState } from '#host/machine-state.ts';
 import { realMachineObserver } from '#host/real/machine-state.ts';
-import { until } from './holdfast-process.ts';
-
-/** In the path of every data directory of these tests, and of nothing else. */
-export const E2E_MARKER = '/hf-e2e-';
+import { DATA_MARKER, until } from './holdfast-process.ts';
 
 const WITHIN_MS = 5_000;
 
-/** Call it first in a file, so that it looks after all other hooks. Only what names an e2e directory counts. */
+/** Call it first in a file, so that it looks after all other hooks. Only what names a directory of this process counts. */
 export function watchMachine(): void {
   const observer = realMachineObserver();
   const observe = async (): Promise<MachineState> => {
-    const { mounts, loops, processes } = await observer.observe(E2E_MARKER);
-    const isOurs = (line: string): boolean => line.includes(E2E_MARKER);
+    const { mounts, loops, processes } = await observer.observe(DATA_MARKER);
+    const isOurs = (line: string): boolean => line.includes(DATA_MARKER);
     return { mounts: mounts.filter(isOurs), loops: loops.filter(isOurs), processes };
   };
   let before: MachineState | undefined;
