@@ -40,7 +40,7 @@ describe('a crash between every two effects', () => {
   test.each(SCENARIOS)('of "$name" changes nothing in the end', { timeout: 3_600_000 }, async (scenario) => {
     for (let seed = 1; seed <= Math.max(1, seeds); seed++) {
       const effects = await effectsOf(scenario, seed);
-      expect(effects).toBeGreaterThan(5);
+      expect(effects).toBeGreaterThan(0);
       const step = seeds > 0 ? 1 : Math.ceil(effects / POINTS_BY_DEFAULT);
       for (let effect = 1; effect <= effects; effect += step) {
         const sides = seeds > 0 ? (['before', 'after'] as const) : (['after'] as const);

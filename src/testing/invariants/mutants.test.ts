@@ -330,6 +330,7 @@ const rows: readonly Row[] = [
     breaks: 'a claim that loses its protection while a pod uses it',
     broken: start()
       .put('pods/default/web', pod('Running'))
+      .put(CLAIM, claim({}, { finalizers: ['kubernetes.io/pvc-protection'] }))
       .put(CLAIM, claim({}, { deletionTimestamp: 'now', finalizers: ['kubernetes.io/pvc-protection'] }))
       .drop(CLAIM)
       .world(false),

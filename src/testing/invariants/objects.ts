@@ -18,26 +18,37 @@ const finalizersOf = (object: unknown): readonly string[] =>
 const finalizers: Invariant = {
   id: 'I-27',
   says: 'finalizers of an object being deleted only shrink, one owner at a time; a claim in use keeps its own',
-  watch: (report) => ({
-    change({ key, kind, object, previous }, { objects, isByUser }) {
-      if (isByUser || previous === undefined) return;
-      const { plural, name } = placeOf(key);
-      const before = finalizersOf(previous);
-      const after = kind === 'delete' ? [] : finalizersOf(object);
-      const wasLeaving = (previous as unknown as Shaped).metadata.deletionTimestamp !== undefined;
-      const added = after.filter((one) => !before.includes(one));
-      if (wasLeaving && added.length > 0)
-        report(`${plural} ${name} got ${added.join(', ')} while being deleted`);
-      const removed = before.filter((one) => !after.includes(one));
-      if (removed.length > 1) report(`${plural} ${name} lost ${removed.join(', ')} at once`);
-      if (plural !== 'persistentvolumeclaims' || !removed.includes(PVC_PROTECTION_FINALIZER)) return;
-      const user = [...objects.pods.values()].find(
-        (pod) => !isTerminal(pod) && claimKeysOfPod(pod).includes(name),
-      );
-      if (user !== undefined)
-        report(`claim ${name} lost its protection while pod "${user.metadata.name}" uses it`);
-    },
-  }),
+  watch: (report) => {
+    const claimsMarkedAt = new Map<string, number>();
+    const podsMadeAt = new Map<string, number>();
+    return {
+      change({ key, kind, object, previous, revision }, { objects, isByUser }) {
+        const { plural, name } = placeOf(key);
+        if (plural === 'pods' && previous === undefined) podsMadeAt.set(name, revision);
+        if (previous === undefined) return;
+        const before = finalizersOf(previous);
+        const after = kind === 'delete' ? [] : finalizersOf(object);
+        const wasLeaving = (previous as unknown as Shaped).metadata.deletionTimestamp !== undefined;
+        if (plural === 'persistentvolumeclaims' && !wasLeaving) claimsMarkedAt.set(name, revision);
+        if (isByUser) return;
+        const added = after.filter((one) => !before.includes(one));
+        if (wasLeaving && added.length > 0)
+          report(`${plural} ${name} got ${added.join(', ')} while being deleted`);
+        const removed = before.filter((one) => !after.includes(one));
+        if (removed.length > 1) report(`${plural} ${name} lost ${removed.join(', ')} at once`);
+        if (plural !== 'persistentvolumeclaims' || !removed.includes(PVC_PROTECTION_FINALIZER)) return;
+        // A pod made after the deletion began is refused by its node, which looks at the claim itself.
+        const markedAt = claimsMarkedAt.get(name) ?? 0;
+        const user = [...objects.pods].find(
+          ([podKey, pod]) =>
+            !isTerminal(pod) &&
+            claimKeysOfPod(pod).includes(name) &&
+            (podsMadeAt.get(podKey) ?? 0) < markedAt,
+        );
+        if (user !== undefined) report(`claim ${name} lost its protection while pod "${user[0]}" uses it`);
+      },
+    };
+  },
 };
 
 const UNCONDITIONAL = ['/events', '/leases'];
