@@ -95,6 +95,9 @@ export interface BlockDevices {
    */
   isFree(device: string, options?: { readonly waitMs: number }): Promise<boolean>;
   sizeBytes(device: string): Promise<number>;
+  /** How far the kernel reads ahead on it: /sys/dev/block/…/queue/read_ahead_kb. */
+  setReadAheadKiB(device: string, kib: number): Promise<void>;
+  readAheadKiB(device: string): Promise<number>;
   /** Major:minor of a device node. */
   numberOf(device: string): Promise<string>;
 }

@@ -6,6 +6,7 @@ import type { CsiConnection, Sparse } from '#csi/client.ts';
 import { connectDriver } from '#csi/connect.ts';
 import type { CreateVolumeRequest, VolumeCapability } from '#csi/generated/csi.ts';
 import { serveDriver } from '#csi/serve.ts';
+import type { Files } from '#files/files.ts';
 import { memoryFiles } from '#files/memory.ts';
 import type { GrpcCode } from '#transport/grpc.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
@@ -25,9 +26,11 @@ let controller: CsiConnection['controller'];
 let identity: CsiConnection['identity'];
 let images: Map<string, number>;
 let held: string | undefined;
+let readAheads: string[];
+let files: Files;
 
 beforeEach(async () => {
-  const files = memoryFiles();
+  files = memoryFiles();
   const paths = poolPaths(POOL.directory);
   const ledger = poolLedger(files, paths);
   await ledger.prepare();
@@ -35,6 +38,7 @@ beforeEach(async () => {
   await ledger.writeNode('node-2');
   images = new Map();
   held = undefined;
+  readAheads = [];
   const grpc = memoryGrpc(realClock());
   const parts = {
     ledger,
@@ -63,7 +67,13 @@ function hostInMemory(): Parameters<typeof controllerHandlers>[0]['host'] {
   const never = (): Promise<never> => Promise.reject(new Error('mounts belong to the node'));
   return {
     mounts: { table: async () => [], mount: never, bind: never, unmount: never, setPropagation: never },
-    blocks: { isFree: never, sizeBytes: never, numberOf: async () => '7:9' },
+    blocks: {
+      isFree: never,
+      sizeBytes: never,
+      numberOf: async () => '7:9',
+      readAheadKiB: never,
+      setReadAheadKiB: async (device, kib) => void readAheads.push(`${device} ${kib}`),
+    },
     images: {
       stat,
       create: async (path, sizeBytes) => void images.set(path, sizeBytes),
@@ -345,6 +355,39 @@ describe('the rest', () => {
       code: 'OUT_OF_RANGE',
     });
     expect((await controller.getCapacity({}, CALL)).availableCapacity).toBe(String(8 * GIB));
+  });
+
+  it('DSK80: takes one mutable parameter, with a sound value, at creation and later', async () => {
+    const mutable = (mutableParameters: Record<string, string>) => ({ name: 'm', mutableParameters });
+    for (const bad of [
+      { readAheadKiB: '5' },
+      { readAheadKiB: '-4' },
+      { readAheadKiB: '70000' },
+      { x: '1' },
+    ]) {
+      await expect(create(mutable(bad))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    expect(images.size).toBe(0);
+    const volumeId = await create(mutable({ readAheadKiB: '256' }));
+    const modify = (mutableParameters: Record<string, string>) =>
+      controller.controllerModifyVolume({ volumeId, mutableParameters }, CALL);
+    await expect(modify({ x: '1' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await modify({});
+    await expect(
+      controller.controllerModifyVolume({ volumeId: 'none', mutableParameters: {} }, CALL),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(readAheads).toEqual([]);
+  });
+
+  it('DSK81: applies it at once to the device of a volume that is staged, and forgets it with the volume', async () => {
+    const volumeId = await create();
+    held = `/pool/volumes/${volumeId}.img`;
+    await controller.controllerModifyVolume({ volumeId, mutableParameters: { readAheadKiB: '1024' } }, CALL);
+    expect(readAheads).toEqual(['/dev/loop9 1024']);
+    expect(await files.list('/pool/tunings')).toEqual([`${volumeId}.json`]);
+    held = undefined;
+    await controller.deleteVolume({ volumeId }, CALL);
+    expect(await files.list('/pool/tunings')).toEqual([]);
   });
 
   it('DSK15: a second call for a volume while one runs is ABORTED', async () => {

@@ -23,6 +23,7 @@ import { listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
 import type { PoolPaths } from './pool.ts';
 import { parseSnapshotId } from './snapshot-id.ts';
+import { storeReadAhead, wantedReadAhead } from './tuning.ts';
 import { parseVolumeId } from './volume-id.ts';
 
 export interface ControllerParts extends CapacityDeps {
@@ -44,6 +45,7 @@ const CAPABILITIES: readonly ControllerServiceCapabilityRPCType[] = [
   'LIST_VOLUMES_PUBLISHED_NODES',
   'GET_CAPACITY',
   'EXPAND_VOLUME',
+  'MODIFY_VOLUME',
   'CREATE_DELETE_SNAPSHOT',
   'LIST_SNAPSHOTS',
   'GET_SNAPSHOT',
@@ -61,7 +63,12 @@ export function controllerHandlers(parts: ControllerParts): Partial<Handlers<Con
       const wanted = volumeWanted(request, poolName);
       // The source of a clone can be neither attached nor deleted meanwhile.
       const keys = wanted.source === undefined ? [wanted.id] : [wanted.id, wanted.source.id];
-      const record = await oneAtATime.runAll(keys, () => createVolume(parts, wanted));
+      const readAheadKiB = wantedReadAhead(request.mutableParameters);
+      const record = await oneAtATime.runAll(keys, async () => {
+        const made = await createVolume(parts, wanted);
+        if (readAheadKiB !== undefined) await storeReadAhead(parts, made.id, readAheadKiB);
+        return made;
+      });
       return { volume: volumeOf(record, poolName) };
     },
     async deleteVolume({ volumeId }) {
@@ -121,6 +128,14 @@ export function controllerHandlers(parts: ControllerParts): Partial<Handlers<Con
       oneAtATime.run(request.volumeId, async () =>
         expandVolume(parts, await existingVolume(ledger, request.volumeId), request),
       ),
+    async controllerModifyVolume({ volumeId, mutableParameters }) {
+      const { id } = await existingVolume(ledger, volumeId);
+      const readAheadKiB = wantedReadAhead(mutableParameters);
+      if (readAheadKiB !== undefined) {
+        await oneAtATime.run(id, () => storeReadAhead(parts, id, readAheadKiB));
+      }
+      return {};
+    },
   };
 }
 

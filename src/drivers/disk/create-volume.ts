@@ -30,8 +30,6 @@ export interface VolumeWanted {
 export function volumeWanted(request: CreateVolumeRequest, poolName: string): VolumeWanted {
   if (request.name === '') throw invalid('its "name" is missing');
   if (request.volumeCapabilities.length === 0) throw invalid('its "volume_capabilities" are missing');
-  if (Object.keys(request.mutableParameters).length > 0)
-    throw invalid('"mutable_parameters" are not supported');
   demandParameters(request.parameters, 'create the volume');
   const wanted = request.volumeCapabilities.map((capability) => wantedAccess(capability).how);
   demandTopology(request.accessibilityRequirements, poolName);
@@ -171,6 +169,7 @@ export async function deleteVolume(
   if (record.phase !== 'deleting') await ledger.write({ ...record, phase: 'deleting' });
   await host.images.remove(paths.image(id));
   await ledger.removeFormat(id);
+  await ledger.tunings.remove(id);
   await ledger.remove(id);
 }
 

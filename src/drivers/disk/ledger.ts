@@ -20,12 +20,14 @@ import {
   type GroupRecord,
   type SnapshotRecord,
 } from './snapshot-records.ts';
+import { decodeTuningRecord, type TuningRecord } from './tuning.ts';
 import { parseVolumeId, type VolumeId } from './volume-id.ts';
 
 export interface Ledger {
   readonly snapshots: RecordStore<SnapshotId, SnapshotRecord>;
   readonly groups: RecordStore<GroupId, GroupRecord>;
   readonly freezes: RecordStore<VolumeId, FreezeRecord>;
+  readonly tunings: RecordStore<VolumeId, TuningRecord>;
   /** The directories of the pool, made when missing. */
   prepare(): Promise<void>;
   read(id: VolumeId): Promise<VolumeRecord | undefined>;
@@ -61,9 +63,15 @@ export function poolLedger(files: Files, paths: PoolPaths): Ledger {
       parse: parseVolumeId,
       decode: decodeFreezeRecord,
     }),
+    tunings: recordStore(files, {
+      directory: paths.tunings,
+      parse: parseVolumeId,
+      decode: decodeTuningRecord,
+    }),
     async prepare() {
-      const { volumes, ledger, formats, nodes, snapshots, snapshotRecords, groupRecords, freezes } = paths;
-      const volumeParts = [volumes, ledger, formats, nodes];
+      const { volumes, ledger, formats, nodes, tunings } = paths;
+      const { snapshots, snapshotRecords, groupRecords, freezes } = paths;
+      const volumeParts = [volumes, ledger, formats, nodes, tunings];
       for (const directory of [...volumeParts, snapshots, snapshotRecords, groupRecords, freezes]) {
         await files.makeDirectory(directory);
       }

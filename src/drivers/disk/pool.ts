@@ -27,6 +27,8 @@ export interface PoolPaths {
   readonly snapshotRecords: string;
   readonly groupRecords: string;
   readonly freezes: string;
+  /** What the controller was asked to change of volumes. */
+  readonly tunings: string;
   snapshotImage(id: SnapshotId): string;
   image(id: VolumeId): string;
   record(id: VolumeId): string;
@@ -44,6 +46,7 @@ export function poolPaths(directory: string): PoolPaths {
     snapshotRecords: `${directory}/snapshot-ledger`,
     groupRecords: `${directory}/group-ledger`,
     freezes: `${directory}/freezes`,
+    tunings: `${directory}/tunings`,
     snapshotImage: (id) => `${directory}/snapshots/${id}.img`,
     image: (id) => `${directory}/volumes/${id}.img`,
     record: (id) => `${directory}/ledger/${id}.json`,

@@ -85,6 +85,8 @@ function hostInMemory(): ControllerParts['host'] {
     blocks: {
       isFree: never,
       sizeBytes: never,
+      readAheadKiB: never,
+      setReadAheadKiB: never,
       numberOf: async (device) => device.replace('/dev/loop', '7:'),
     },
     loops: {

@@ -9,6 +9,7 @@ import { type FilledDevice, filledDevice, formatRecord } from './format-volume.t
 import { existingVolume } from './ledger.ts';
 import { attachedVolume, loopOf, mountsOf, type NodeParts, targetPath, unmountOwn } from './node-parts.ts';
 import type { VolumeRecord } from './records.ts';
+import { applyTuning } from './tuning.ts';
 import type { VolumeId } from './volume-id.ts';
 
 // A container that is being started holds a copy of every mount for some milliseconds; one that keeps it is reported.
@@ -27,6 +28,7 @@ export async function stageVolume(parts: NodeParts, request: NodeStageVolumeRequ
       stageMount(parts, volume, { staging, mount: how, readOnly: access.readOnly }),
     );
   }
+  await applyTuning(parts, volume.id);
   return {};
 }
 

@@ -1,6 +1,6 @@
 // Questions to block devices. Rule HST12.
 import { constants } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { codeOf } from '#base/errors.ts';
 import { type BlockDevices, HostError } from '../host.ts';
@@ -49,5 +49,15 @@ export const realBlocks: BlockDevices = {
     const sectors = await readFile(`/sys/dev/block/${await numberOf(device)}/size`, 'utf8');
     return Number(sectors.trim()) * SECTOR_BYTES;
   },
+  async setReadAheadKiB(device, kib) {
+    await writeFile(await readAheadFile(device), String(kib));
+  },
+  async readAheadKiB(device) {
+    return Number((await readFile(await readAheadFile(device), 'utf8')).trim());
+  },
   numberOf,
 };
+
+async function readAheadFile(device: string): Promise<string> {
+  return `/sys/dev/block/${await numberOf(device)}/queue/read_ahead_kb`;
+}

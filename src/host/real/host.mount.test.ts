@@ -178,6 +178,13 @@ describe('loop devices', () => {
     await host.loops.detach(device);
   });
 
+  it('HST44: the read-ahead of a device is what was set', async () => {
+    const { device } = await host.loops.attach(await image('a.img', 8 * MIB), { readOnly: false });
+    await host.blocks.setReadAheadKiB(device, 512);
+    expect(await host.blocks.readAheadKiB(device)).toBe(512);
+    await host.loops.detach(device);
+  });
+
   it('HST12: numberOf refuses what is no block device', async () => {
     await expect(host.blocks.numberOf('/dev/null')).rejects.toMatchObject({ code: 'ENOTBLK' });
   });
