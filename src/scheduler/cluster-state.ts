@@ -15,7 +15,7 @@ import { claimsOfPod } from '#rules/pod-volumes.ts';
 import { classOfClaim } from '#rules/storage-class.ts';
 import type { SchedulerCaches, SubscribableCaches } from './caches.ts';
 import { PODS_BY_CLAIM } from './indexes.ts';
-import { NodeInfo, type PlacedPod, type VolumeUse } from './node-info.ts';
+import { NodeInfo, type PlacedPod, type VolumePlaces, type VolumeUse } from './node-info.ts';
 import { factsOf } from './pod-facts.ts';
 
 interface Attached {
@@ -32,6 +32,7 @@ export class ClusterState {
   readonly #withTerms = new Map<string, PlacedPod>();
   readonly #attached = new Map<string, Attached>();
   readonly #attachedByVolume = new Map<string, Set<string>>();
+  readonly #nodesByVolume = new VolumeNodes();
   #nodes: readonly NodeInfo[] | undefined;
 
   constructor(caches: SchedulerCaches) {
@@ -86,6 +87,11 @@ export class ClusterState {
     return this.#withTerms.values();
   }
 
+  /** Names of the nodes on which the volume counts already. */
+  nodesWith(use: VolumeUse): ReadonlySet<string> | undefined {
+    return this.#nodesByVolume.nodesOf(use);
+  }
+
   /** The pod counts on the node from now on, unless the cache shows it somewhere already. */
   assume(pod: Stored<Pod>, nodeName: string): void {
     const key = keyOf(pod);
@@ -104,7 +110,7 @@ export class ClusterState {
   }
 
   #info(name: string): NodeInfo {
-    const info = this.#infos.get(name) ?? new NodeInfo(name, this.#infos.size);
+    const info = this.#infos.get(name) ?? new NodeInfo(name, this.#infos.size, this.#nodesByVolume);
     this.#infos.set(name, info);
     return info;
   }
@@ -220,6 +226,31 @@ export class ClusterState {
     if (names?.size === 0) this.#attachedByVolume.delete(attached.volumeName);
     if (attached.use !== undefined) this.#info(attached.nodeName).removeVolume(attached.use);
   }
+}
+
+/** Where each volume is, the other way round than nodes know it. */
+class VolumeNodes implements VolumePlaces {
+  readonly #nodes = new Map<string, Set<string>>();
+
+  nodesOf(use: VolumeUse): ReadonlySet<string> | undefined {
+    return this.#nodes.get(keyOfUse(use));
+  }
+
+  came(use: VolumeUse, nodeName: string): void {
+    const key = keyOfUse(use);
+    this.#nodes.set(key, (this.#nodes.get(key) ?? new Set<string>()).add(nodeName));
+  }
+
+  left(use: VolumeUse, nodeName: string): void {
+    const key = keyOfUse(use);
+    const nodes = this.#nodes.get(key);
+    nodes?.delete(nodeName);
+    if (nodes?.size === 0) this.#nodes.delete(key);
+  }
+}
+
+function keyOfUse({ driver, id }: VolumeUse): string {
+  return `${driver}^${id}`;
 }
 
 /** How a volume that is still to be made for a claim counts against a driver's limit. */

@@ -91,7 +91,7 @@ function* fitsWithout(
   const depends = questions.pods !== undefined || questions.spread !== undefined;
   const { pods, spread } = depends ? yield* prepareAgain(imagined) : questions;
   const onePod = refusalsOfOnePodClaims(view.claims, without);
-  const asked = { ...questions, pods, spread, onePod };
+  const asked = { ...questions, pods, spread, onePod, isPlain: false };
   return fitNode(imagined, asked, state.imagine(without)).refusals.length === 0;
 }
 

@@ -3,9 +3,9 @@
 // scan of thousands of nodes need not hold the event loop; who runs it decides how many steps go into one turn.
 import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import type { Plan } from './assumptions.ts';
-import type { Evaluation, Evaluations } from './evaluation.ts';
+import { type Evaluation, type Evaluations, evaluateNode } from './evaluation.ts';
 import { refusalOfClaims } from './filter-claims.ts';
-import { driverFilter } from './filter-drivers.ts';
+import { nodesWithAny, refusalsOfDrivers, type WantedVolumes, wantedVolumes } from './filter-drivers.ts';
 import { refusalsOfOnePodClaims } from './filter-one-pod.ts';
 import { type NodeQuestion, podFilter, podPreference } from './filter-pods.ts';
 import { spreadFilter, spreadScores } from './filter-spread.ts';
@@ -19,7 +19,7 @@ import {
   RefusalCount,
   type Why,
 } from './refusal.ts';
-import { bestCandidate, type Candidate } from './score.ts';
+import { bestCandidate } from './score.ts';
 import { capacityScores } from './score-capacity.ts';
 import type { PodView } from './view.ts';
 
@@ -50,7 +50,7 @@ export function* placementSteps(
   const questions = yield* prepareQuestions(view, options.evaluations);
   const nominated = fitOnNominated(view, questions);
   if (nominated !== undefined) return nominated;
-  const candidates: Candidate[] = [];
+  const candidates: Evaluation[] = [];
   const hopeful: NodeState[] = [];
   const count = new RefusalCount();
   const pace = pacer(options.evaluations);
@@ -58,15 +58,15 @@ export function* placementSteps(
     if (pace.isDue()) yield;
     const fit = fitNode(view, questions, state);
     if (fit.refusals.length === 0) {
-      candidates.push({ state, evaluation: fit.evaluation, plans: fit.plans });
+      candidates.push(fit);
     } else {
       count.add(state.node.metadata.name, fit.refusals);
       if (fit.refusals.every(endsWithPreemption)) hopeful.push(state);
     }
   }
   if (candidates.length === 0) return { kind: 'refuse', why: count.sum(nodes.length), hopeful };
-  const best = yield* choose(view, candidates, options.gates ?? DEFAULT_GATES);
-  return { kind: 'place', nodeName: best.state.node.metadata.name, plans: best.plans };
+  const { state, plans } = yield* choose(view, candidates, options.gates ?? DEFAULT_GATES);
+  return { kind: 'place', nodeName: state.node.metadata.name, plans };
 }
 
 /** The node that a preemption made room on is taken if it fits, whatever others would score (SCH86). */
@@ -80,20 +80,19 @@ function fitOnNominated(view: PodView, questions: Questions): Placement | undefi
 
 function* choose(
   view: PodView,
-  candidates: readonly Candidate[],
+  candidates: readonly Evaluation[],
   gates: FeatureGates,
-): Generator<undefined, Candidate, undefined> {
+): Generator<undefined, Evaluation, undefined> {
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return only;
-  const { facts, claims } = view;
   const spread = yield* spreadScores(
     view,
     candidates.map(({ state }) => state.node),
   );
   const nearPods = yield* podPreference(view);
-  const capacity = gates.StorageCapacityScoring ? capacityScores(claims) : undefined;
-  const best = bestCandidate(facts.pod, candidates, { spread, nearPods, capacity });
-  return best ?? (candidates[0] as Candidate);
+  const capacity = gates.StorageCapacityScoring ? capacityScores(view.claims) : undefined;
+  const best = bestCandidate(candidates, { spread, nearPods, capacity });
+  return best ?? (candidates[0] as Evaluation);
 }
 
 function pacer(evaluations: Evaluations): { isDue(): boolean } {
@@ -111,47 +110,64 @@ function pacer(evaluations: Evaluations): { isDue(): boolean } {
 /** What is asked of each node, with everything that is the same for all of them worked out. */
 export interface Questions {
   readonly evaluate: (state: NodeState) => Evaluation;
-  readonly volumes: (node: NodeState['node']) => VolumeFit;
-  readonly drivers: (state: NodeState, plans: readonly Plan[]) => readonly Refusal[];
+  /** The volumes wanted on every node, and who has one of them already. */
+  readonly wanted: WantedVolumes;
+  readonly present: ReadonlySet<string>;
+  /** Undefined: no volume refuses any node, and nothing is to be planned. */
+  readonly volumes: ((node: NodeState['node']) => VolumeFit) | undefined;
   readonly onePod: readonly Refusal[];
   readonly pods: NodeQuestion | undefined;
   readonly spread: NodeQuestion | undefined;
+  /** Nothing is asked but what evaluations remember: the common case, and the fast one. */
+  readonly isPlain: boolean;
 }
 
 export function* prepareQuestions(
   view: PodView,
   evaluations: Evaluations,
 ): Generator<undefined, Questions, undefined> {
+  const wanted = wantedVolumes(view.claims, []);
+  const volumes = volumeFilter(view.claims);
+  const onePod = refusalsOfOnePodClaims(view.claims, view.without);
+  const pods = yield* podFilter(view);
+  const spread = yield* spreadFilter(view);
   return {
-    evaluate: evaluations.of(view.facts),
-    volumes: volumeFilter(view.claims),
-    drivers: driverFilter(view.claims),
-    onePod: refusalsOfOnePodClaims(view.claims, view.without),
-    pods: yield* podFilter(view),
-    spread: yield* spreadFilter(view),
+    evaluate: evaluations.of(view.facts, wanted),
+    wanted,
+    present: nodesWithAny(view.cluster, wanted),
+    volumes,
+    onePod,
+    pods,
+    spread,
+    isPlain: [volumes, pods, spread, onePod[0]].every((one) => one === undefined),
   };
 }
 
-export interface NodeFit {
-  readonly refusals: readonly Refusal[];
-  readonly evaluation: Evaluation;
-  readonly plans: readonly Plan[];
+/** Asks one node everything. */
+export function fitNode(view: PodView, questions: Questions, state: NodeState): Evaluation {
+  const evaluation = evaluate(view, questions, state);
+  if (questions.isPlain) return evaluation;
+  const { node } = state;
+  const { refusals: ofVolumes, plans } = questions.volumes?.(node) ?? NO_VOLUMES;
+  const more = [
+    questions.onePod,
+    ofVolumes,
+    plans.length === 0 ? NO_REFUSALS : refusalsOfDrivers(state, wantedVolumes(view.claims, plans)),
+    questions.pods?.(node) ?? NO_REFUSALS,
+    questions.spread?.(node) ?? NO_REFUSALS,
+  ];
+  return { ...evaluation, plans, refusals: [...evaluation.refusals, ...more.flat()] };
 }
 
-/** Asks one node everything. */
-export function fitNode(view: PodView, questions: Questions, state: NodeState): NodeFit {
-  const { node } = state;
-  const nominated = view.nominatedOn(node.metadata.name);
-  const evaluation = questions.evaluate(
-    nominated.length === 0 ? state : state.imagine(view.without, nominated), // SCH87
-  );
-  const { refusals: ofVolumes, plans } = questions.volumes(node);
-  const ofDrivers = ofVolumes.length > 0 ? NO_REFUSALS : questions.drivers(state, plans);
-  const ofPods = questions.pods?.(node) ?? NO_REFUSALS;
-  const ofSpread = questions.spread?.(node) ?? NO_REFUSALS;
-  const all = [evaluation.refusals, questions.onePod, ofVolumes, ofDrivers, ofPods, ofSpread];
-  const refusals = all.every((some) => some.length === 0) ? NO_REFUSALS : all.flat();
-  return { refusals, evaluation, plans };
+const NO_VOLUMES: VolumeFit = { refusals: NO_REFUSALS, plans: [] };
+
+function evaluate(view: PodView, questions: Questions, state: NodeState): Evaluation {
+  if (view.nominated.size === 0 && questions.present.size === 0) return questions.evaluate(state);
+  const { name } = state.node.metadata;
+  const nominated = view.nominated.get(name);
+  const imagined = nominated === undefined ? state : state.imagine(view.without, nominated); // SCH87
+  if (!questions.present.has(name)) return questions.evaluate(imagined);
+  return evaluateNode(view.facts, questions.wanted, imagined); // SCH42
 }
 
 /** Decides whether the pod can be placed on this one node, in one go. */
@@ -167,7 +183,7 @@ export function decideOn(view: PodView, state: NodeState, evaluations: Evaluatio
 export function decideVolumesOn(view: PodView, state: NodeState): Placement {
   const forAll = refusalOfClaims(view.facts.pod, view.claims);
   if (forAll !== undefined) return { kind: 'refuse', why: refusalForAll(1, forAll), hopeful: [] };
-  const { refusals, plans } = volumeFilter(view.claims)(state.node);
+  const { refusals, plans } = volumeFilter(view.claims)?.(state.node) ?? NO_VOLUMES;
   return placementOn(state, refusals, plans);
 }
 

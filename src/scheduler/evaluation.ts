@@ -1,35 +1,49 @@
-// What one node says to one kind of pod, volumes and other pods aside, and the memory of it. Pods made from one template
-// ask the same of every node; a node is asked again only when it has changed, so a pass over thousands of nodes costs
-// little more than comparing their generations.
+// What one node says to one kind of pod, places of volumes and other pods aside, and the memory of it. Pods made from one
+// template ask the same of every node; a node is asked again only when it has changed, so a pass over thousands of nodes
+// costs little more than comparing their generations.
 import type { Node, Pod } from '#api/generated/core-v1.ts';
 import { matchesTerm } from '#rules/node-affinity.ts';
 import { tolerates } from '#rules/taints.ts';
+import type { Plan } from './assumptions.ts';
+import { refusalsOfDrivers, type WantedVolumes } from './filter-drivers.ts';
 import { refusalsOfNode } from './filter-node.ts';
 import type { NodeState } from './node-info.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { Refusal } from './refusal.ts';
+import { imagesOf, imageScore } from './score-images.ts';
 import { roomOn } from './score-room.ts';
 
 export interface Evaluation {
+  readonly state: NodeState;
   /** None: the node takes the pod. */
   readonly refusals: readonly Refusal[];
+  /** What is to be done there for the pod's delayed claims. */
+  readonly plans: readonly Plan[];
   /** PreferNoSchedule taints that the pod does not tolerate. */
   readonly avoidedTaints: number;
   /** Sum of the weights of the preferred node affinity terms that match. */
   readonly preference: number;
-  /** 0 to 200: least allocated and balanced together. */
-  readonly room: number;
+  /** Scores that need no other node to compare with: least allocated, balanced, images. */
+  readonly own: number;
 }
 
-/** Asks the node. */
-export function evaluateNode(facts: PodFacts, state: NodeState): Evaluation {
-  const refusals = refusalsOfNode(facts, state);
-  if (refusals.length > 0) return { refusals, avoidedTaints: 0, preference: 0, room: 0 };
+const NO_PLANS: readonly Plan[] = [];
+
+/** Asks the node. Of the volumes only drivers and numbers count: whoever has one of them already is asked apart. */
+export function evaluateNode(facts: PodFacts, wanted: WantedVolumes, state: NodeState): Evaluation {
+  const ofNode = refusalsOfNode(facts, state);
+  const ofDrivers = refusalsOfDrivers(state, wanted);
+  if (ofNode.length + ofDrivers.length > 0) {
+    const refusals = [...ofNode, ...ofDrivers];
+    return { state, refusals, plans: NO_PLANS, avoidedTaints: 0, preference: 0, own: 0 };
+  }
   return {
-    refusals,
+    state,
+    refusals: ofNode,
+    plans: NO_PLANS,
     avoidedTaints: avoidedTaints(facts.pod, state.node),
     preference: preference(facts.pod, state.node),
-    room: roomOn(facts, state),
+    own: roomOn(facts, state) + imageScore(imagesOf(facts.pod), state.node),
   };
 }
 
@@ -50,7 +64,7 @@ const MAX_KINDS = 16;
 
 interface Remembered {
   readonly generations: number[];
-  readonly evaluations: Evaluation[];
+  readonly evaluations: (Evaluation | undefined)[];
 }
 
 export class Evaluations {
@@ -60,13 +74,13 @@ export class Evaluations {
   asked = 0;
 
   /** The function that evaluates nodes for this kind of pod. */
-  of(facts: PodFacts): (state: NodeState) => Evaluation {
-    const { generations, evaluations } = this.#kind(kindOf(facts));
+  of(facts: PodFacts, wanted: WantedVolumes): (state: NodeState) => Evaluation {
+    const { generations, evaluations } = this.#kind(kindOf(facts, wanted));
     return (state) => {
       const { slot, generation } = state;
       const known = evaluations[slot];
       if (known !== undefined && generations[slot] === generation) return known;
-      const evaluation = evaluateNode(facts, state);
+      const evaluation = evaluateNode(facts, wanted, state);
       this.asked++;
       if (slot < 0) return evaluation; // imagined
       generations[slot] = generation;
@@ -88,8 +102,10 @@ export class Evaluations {
 }
 
 /** Everything of a pod that evaluateNode looks at. */
-function kindOf({ pod: { spec }, requests, weight, ports }: PodFacts): string {
+function kindOf({ pod, requests, weight, ports }: PodFacts, wanted: WantedVolumes): string {
   const amounts = [...requests].map(([name, amount]) => `${name}=${amount}`);
-  const { nodeSelector, tolerations, affinity } = spec ?? {};
-  return JSON.stringify([nodeSelector, tolerations, affinity?.nodeAffinity, amounts, weight, ports]);
+  const volumes = [...wanted].map(([driver, ids]) => `${driver}=${ids.size}`);
+  const { nodeSelector, tolerations, affinity } = pod.spec ?? {};
+  const kind = [nodeSelector, tolerations, affinity?.nodeAffinity, amounts, volumes, weight, ports];
+  return JSON.stringify([...kind, imagesOf(pod)]);
 }

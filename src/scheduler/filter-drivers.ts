@@ -1,25 +1,21 @@
 // What the CSI drivers on a node say: whether the driver of each volume is registered there, and whether one more
 // volume fits under its attach limit.
+//
+// Most volumes are on no node when their pod comes. Then the answer of a node depends only on how many volumes of each
+// driver are wanted, and can be remembered; nodes that have one of the volumes already are asked exactly.
 import { keyOf } from '#api/object.ts';
 import { exceedsLimit } from '#rules/limits.ts';
 import type { Plan } from './assumptions.ts';
 import { claimVolumeId } from './cluster-state.ts';
 import type { NodeState } from './node-info.ts';
 import { NO_REFUSALS, type Refusal } from './refusal.ts';
-import type { ClaimState } from './view.ts';
+import type { ClaimState, ClusterView } from './view.ts';
 
-type WantedVolumes = ReadonlyMap<string, ReadonlySet<string>>;
+/** Driver to the volumes wanted of it. */
+export type WantedVolumes = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The function that asks a node's drivers about the pod's volumes, given what is planned there (SCH40 to SCH43). */
-export function driverFilter(
-  claims: readonly ClaimState[],
-): (state: NodeState, plans: readonly Plan[]) => readonly Refusal[] {
-  if (claims.length === 0) return () => NO_REFUSALS;
-  const always = wantedVolumes(claims, []);
-  return (state, plans) => ask(state, plans.length === 0 ? always : wantedVolumes(claims, plans));
-}
-
-function ask(state: NodeState, wanted: WantedVolumes): readonly Refusal[] {
+/** The reasons why the drivers on the node cannot serve the volumes; none: they can (SCH40 to SCH42). */
+export function refusalsOfDrivers(state: NodeState, wanted: WantedVolumes): readonly Refusal[] {
   let refusals: Refusal[] | undefined;
   for (const [driver, ids] of wanted) {
     const registered = state.csiNode?.spec.drivers.find(({ name }) => name === driver);
@@ -39,7 +35,8 @@ function ask(state: NodeState, wanted: WantedVolumes): readonly Refusal[] {
   return refusals ?? NO_REFUSALS;
 }
 
-function wantedVolumes(claims: readonly ClaimState[], plans: readonly Plan[]): WantedVolumes {
+/** The pod's volumes, given what is planned for its delayed claims. */
+export function wantedVolumes(claims: readonly ClaimState[], plans: readonly Plan[]): WantedVolumes {
   const wanted = new Map<string, Set<string>>();
   const add = (driver: string, id: string): void => {
     wanted.set(driver, (wanted.get(driver) ?? new Set<string>()).add(id));
@@ -60,4 +57,13 @@ function wantedVolumes(claims: readonly ClaimState[], plans: readonly Plan[]): W
 function volumeFor({ volume, free, pointing }: ClaimState, plan: Plan | undefined): ClaimState['volume'] {
   if (plan?.kind !== 'match') return volume;
   return [...pointing, ...free].find(({ metadata }) => metadata.name === plan.volume);
+}
+
+/** Nodes on which one of the volumes counts already. */
+export function nodesWithAny(cluster: ClusterView, wanted: WantedVolumes): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [driver, ids] of wanted) {
+    for (const id of ids) for (const name of cluster.nodesWith({ driver, id }) ?? []) names.add(name);
+  }
+  return names;
 }

@@ -29,13 +29,13 @@ type Question = (node: Node, taken: ReadonlySet<string>) => Found;
 const FITS: VolumeFit = { refusals: NO_REFUSALS, plans: [] };
 const NOTHING_TAKEN: ReadonlySet<string> = new Set();
 
-/** The function that decides about all claims of the pod on one node (SCH30 to SCH39). */
-export function volumeFilter(claims: readonly ClaimState[]): (node: Node) => VolumeFit {
+/** The function that decides about all claims of the pod on one node; undefined: no node refuses (SCH30 to SCH38). */
+export function volumeFilter(claims: readonly ClaimState[]): ((node: Node) => VolumeFit) | undefined {
   const questions = bySize(claims).flatMap((state) => {
     const question = questionOf(state);
     return question === undefined ? [] : [question];
   });
-  if (questions.length === 0) return () => FITS;
+  if (questions.length === 0) return undefined;
   return (node) => {
     const plans: Plan[] = [];
     const refusals: Refusal[] = [];

@@ -8,14 +8,13 @@ import { classOfVolume } from '#rules/storage-class.ts';
 
 export const SCHEDULER_NAME = 'default-scheduler';
 export const PODS_BY_CLAIM = 'scheduler/claim';
-export const PENDING_PODS = 'scheduler/pending';
 export const VOLUMES_BY_CLAIM = 'scheduler/claim';
 export const FREE_VOLUMES_BY_CLASS = 'scheduler/free-class';
 export const CAPACITIES_BY_CLASS = 'scheduler/class';
-/** Pods without a node, by the node where room is being made for them. */
+/** Pods without a node for which room is being made on one. */
 export const NOMINATED_PODS = 'scheduler/nominated';
-/** The one value of the index of pending pods. */
-export const PENDING = 'pending';
+/** The one value of the index of nominated pods. */
+export const NOMINATED = 'nominated';
 
 /** True for a pod that this scheduler has to place. */
 export function isPending(pod: Pod): boolean {
@@ -31,11 +30,8 @@ export function isPlaceable(pod: Pod): boolean {
 
 export const podIndexes = {
   [PODS_BY_CLAIM]: claimKeysOfPod,
-  [NOMINATED_PODS]: (pod: Pod): readonly string[] => {
-    const node = pod.status?.nominatedNodeName ?? '';
-    return node === '' || !isPending(pod) ? [] : [node];
-  },
-  [PENDING_PODS]: (pod: Pod): readonly string[] => (isPending(pod) ? [PENDING] : []),
+  [NOMINATED_PODS]: (pod: Pod): readonly string[] =>
+    (pod.status?.nominatedNodeName ?? '') !== '' && isPending(pod) ? [NOMINATED] : [],
 };
 
 export const volumeIndexes = {

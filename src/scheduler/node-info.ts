@@ -41,6 +41,12 @@ export interface NodeState {
   imagine(without: ReadonlySet<string>, more?: readonly PlacedPod[]): NodeState;
 }
 
+/** Told which volumes come to nodes and leave them. */
+export interface VolumePlaces {
+  came(use: VolumeUse, nodeName: string): void;
+  left(use: VolumeUse, nodeName: string): void;
+}
+
 const NO_NODE: Stored<Node> = {
   metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' },
 };
@@ -57,10 +63,12 @@ export class NodeInfo implements NodeState {
   readonly weight = { cpu: 0, memory: 0 };
   ports: readonly HostPort[] = [];
   readonly #volumes = new Map<string, CountedIds>();
+  readonly #places: VolumePlaces | undefined;
 
-  constructor(name: string, slot: number) {
+  constructor(name: string, slot: number, places?: VolumePlaces) {
     this.name = name;
     this.slot = slot;
+    this.#places = places;
   }
 
   /** False for a name that only pods or a CSINode mention. */
@@ -98,16 +106,20 @@ export class NodeInfo implements NodeState {
     this.generation++;
   }
 
-  addVolume({ driver, id }: VolumeUse): void {
+  addVolume(use: VolumeUse): void {
+    const { driver, id } = use;
     const ids = this.#volumes.get(driver) ?? new CountedIds();
+    if (!ids.has(id)) this.#places?.came(use, this.name);
     ids.add(id);
     this.#volumes.set(driver, ids);
     this.generation++;
   }
 
-  removeVolume({ driver, id }: VolumeUse): void {
+  removeVolume(use: VolumeUse): void {
+    const { driver, id } = use;
     const ids = this.#volumes.get(driver);
     ids?.remove(id);
+    if (ids?.has(id) !== true) this.#places?.left(use, this.name);
     if (ids?.size === 0) this.#volumes.delete(driver);
     this.generation++;
   }

@@ -3,11 +3,11 @@ import { quantityToBytes } from '#api/quantity.ts';
 import { keyOf } from '#api/object.ts';
 import { capacityFor, capacityScore, type Utilization } from '#rules/capacity.ts';
 import { requestedSize, sizeOf } from '#rules/match-volume.ts';
-import type { Candidate } from './score.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { ClaimState } from './view.ts';
 
 /** The score of a candidate's plans, 0 to 100 (SCH48). */
-export function capacityScores(claims: readonly ClaimState[]): (candidate: Candidate) => number {
+export function capacityScores(claims: readonly ClaimState[]): (candidate: Evaluation) => number {
   return (candidate) => {
     const byClass = new Map<string, Utilization>();
     for (const state of claims) {
@@ -28,7 +28,7 @@ function joined(a: Utilization | undefined, b: Utilization): Utilization {
   };
 }
 
-function utilizationOf(claimState: ClaimState, { state, plans }: Candidate): Utilization | undefined {
+function utilizationOf(claimState: ClaimState, { state, plans }: Evaluation): Utilization | undefined {
   const { claim, storageClass, capacities = [] } = claimState;
   if (claim === undefined) return undefined;
   const plan = plans.find(({ claimKey }) => claimKey === keyOf(claim));

@@ -3,7 +3,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { CSIStorageCapacity, StorageClass } from '#api/generated/storage-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
-import { isTerminal } from '#rules/pod-state.ts';
 import { type ClaimUse, claimsOfPod } from '#rules/pod-volumes.ts';
 import { isVictimFor } from '#rules/preemption.ts';
 import { bindsOnFirstConsumer, classOfClaim } from '#rules/storage-class.ts';
@@ -14,11 +13,12 @@ import { isBound } from './filter-claims.ts';
 import {
   CAPACITIES_BY_CLASS,
   FREE_VOLUMES_BY_CLASS,
+  NOMINATED,
   NOMINATED_PODS,
   PODS_BY_CLAIM,
   VOLUMES_BY_CLAIM,
 } from './indexes.ts';
-import type { NodeState, PlacedPod } from './node-info.ts';
+import type { NodeState, PlacedPod, VolumeUse } from './node-info.ts';
 import { factsOf, type PodFacts } from './pod-facts.ts';
 
 export interface ClaimState {
@@ -48,6 +48,7 @@ export interface ClusterView {
   readonly pods: Iterable<PlacedPod>;
   podsIn(namespace: string): Iterable<PlacedPod>;
   readonly podsWithTerms: Iterable<PlacedPod>;
+  nodesWith(use: VolumeUse): ReadonlySet<string> | undefined;
 }
 
 export interface PodView {
@@ -55,8 +56,8 @@ export interface PodView {
   readonly claims: readonly ClaimState[];
   readonly cluster: ClusterView;
   labelsOfNamespace(name: string): Readonly<Record<string, string>> | undefined;
-  /** Pods of at least this one's priority that a preemption on the node made room for. */
-  nominatedOn(nodeName: string): readonly PlacedPod[];
+  /** By node: pods of at least this one's priority that a preemption made room for there. */
+  readonly nominated: ReadonlyMap<string, readonly PlacedPod[]>;
   /** Keys of pods imagined away. */
   readonly without: ReadonlySet<string>;
 }
@@ -77,7 +78,7 @@ export function observePod(sources: Sources, pod: Stored<Pod>): PodView {
     claims: claimsOfPod(pod).map((use) => observeClaim(sources, pod, use)),
     cluster: state,
     labelsOfNamespace: (name) => caches.namespaces.get(name)?.metadata.labels,
-    nominatedOn: (nodeName) => observeNominated(sources, pod, nodeName),
+    nominated: observeNominated(sources, pod),
     without: NOBODY,
   };
 }
@@ -118,12 +119,15 @@ function usersOf({ caches, state }: Sources, claimKey: string, podKey: string): 
 function observeNominated(
   { caches, state }: Sources,
   pod: Stored<Pod>,
-  nodeName: string,
-): readonly PlacedPod[] {
-  const nominated = caches.pods.byIndex(NOMINATED_PODS, nodeName);
-  if (nominated.length === 0) return [];
+): ReadonlyMap<string, readonly PlacedPod[]> {
+  const byNode = new Map<string, PlacedPod[]>();
   const key = keyOf(pod);
-  return nominated
-    .filter((one) => keyOf(one) !== key && !isTerminal(one) && !isVictimFor(one, pod))
-    .map((one) => state.entryFor(one, nodeName));
+  for (const one of caches.pods.byIndex(NOMINATED_PODS, NOMINATED)) {
+    // One that is assumed somewhere counts there already.
+    if (keyOf(one) === key || isVictimFor(one, pod) || state.pod(keyOf(one)) !== undefined) continue;
+    const nodeName = one.status?.nominatedNodeName ?? '';
+    const entry = state.entryFor(one, nodeName);
+    byNode.set(nodeName, [...(byNode.get(nodeName) ?? []), entry]);
+  }
+  return byNode;
 }
