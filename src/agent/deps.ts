@@ -14,6 +14,7 @@ import type { HttpTransport, TlsIdentity } from '#transport/http.ts';
 import type { Tree } from '#volumes/tree.ts';
 import type { Machine } from './node/machine.ts';
 import type { SocketDirectory } from './plugins/socket-directory.ts';
+import type { ProbeDialer } from './probes/dialer.ts';
 import type { LogFiles } from './server/log-files.ts';
 
 /** Effects that only a node agent uses; real in `agent/real/node-effects.ts`. */
@@ -22,6 +23,7 @@ export interface NodeEffects {
   readonly sockets: SocketDirectory;
   readonly logFiles: LogFiles;
   readonly tree: Tree;
+  readonly dialer: ProbeDialer;
 }
 
 export interface AgentDeps extends NodeEffects {

@@ -20,6 +20,7 @@ import { PluginWatcher } from './plugins/plugin-watcher.ts';
 import { watchEmptyDirLimits } from './pods/empty-dir-limits.ts';
 import type { NodePods } from './pods/node-pods.ts';
 import { PodWorkers } from './pods/pod-workers.ts';
+import { Probes, type ProbesDeps } from './probes/probes.ts';
 import { tellVolumes } from './pods/volume-events.ts';
 import type { PodRuntimeClient } from './runtime/pod-runtime.ts';
 import { RuntimeWatch } from './runtime/runtime-watch.ts';
@@ -93,6 +94,7 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
     podChanged: changed.pod,
     inUseChanged: changed.node,
   });
+  const probes = nodeProbes(deps, start.runtime, changed.pod);
   const workers = new PodWorkers({
     ...deps,
     ...start,
@@ -102,6 +104,7 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
     agentId: start.runtime.agentId,
     hostIp: deps.internalIp,
     bootId: start.identity.bootId,
+    probes,
     tellVolumes: (pod, state) => tellVolumes(deps.events, pod, state),
   });
   const nodeQueue = new WorkQueue({
@@ -122,8 +125,17 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
   const plugins = new PluginWatcher({ ...deps, directory: start.paths.registry, drivers, node });
   return {
     run: (signal) =>
-      runParts(deps, start, { node, nodeQueue, podQueue, plugins, volumes, watch, workers }, signal),
+      runParts(deps, start, { node, nodeQueue, podQueue, plugins, probes, volumes, watch, workers }, signal),
   };
+}
+
+function nodeProbes(
+  deps: AgentDeps,
+  runtime: PodRuntimeClient,
+  podChanged: (podUid: string) => void,
+): Probes {
+  const exec: ProbesDeps['exec'] = (id, command, timeoutMs) => runtime.execSync(id, command, timeoutMs);
+  return new Probes({ ...deps, exec, hostIp: deps.internalIp, podChanged });
 }
 
 interface Running {
@@ -131,6 +143,7 @@ interface Running {
   readonly nodeQueue: WorkQueue;
   readonly podQueue: WorkQueue;
   readonly plugins: PluginWatcher;
+  readonly probes: Probes;
   readonly volumes: VolumeWorld;
   readonly watch: RuntimeWatch;
   readonly workers: PodWorkers;
@@ -165,6 +178,7 @@ async function runParts(
       watchEmptyDirLimits({ ...deps, desired: start.desired, evict: evictor(parts) }, signal),
     ]);
   } finally {
+    parts.probes.stop();
     unsubscribe();
     unfollow();
   }

@@ -33,6 +33,8 @@ const aPod = (changes: Partial<PodView> = {}): PodView => ({
   runtime: { sandboxes: [sandbox], runs: [] },
   restartDelayMs: () => 0,
   knownRestarts: () => undefined,
+  sick: [],
+  isStarted: () => true,
   now: 10_000,
   ...changes,
 });
@@ -98,6 +100,26 @@ const rows: readonly Row[] = [
     when: 'the runtime has forgotten three restarts',
     view: aPod({ knownRestarts: () => 3 }),
     step: start('main', 4),
+  },
+  {
+    rule: 'AGT79',
+    when: 'a liveness probe has failed',
+    view: aPod({ runtime: runs(aRun()), sick: [{ id: 'c0', name: 'main', probe: 'liveness' }] }),
+    step: { kind: 'restart-sick', run: { id: 'c0', name: 'main', probe: 'liveness' }, graceSeconds: 30 },
+  },
+  {
+    rule: 'AGT78',
+    when: 'a sidecar runs and has not started',
+    view: aPod({
+      spec: {
+        ...withInit,
+        initContainers: [{ name: 'one', restartPolicy: 'Always' }],
+        restartPolicy: 'Always',
+      },
+      runtime: runs(aRun({ name: 'one' })),
+      isStarted: () => false,
+    }),
+    step: { kind: 'wait', because: 'running' },
   },
   {
     rule: 'AGT24',

@@ -25,7 +25,17 @@ export interface PodView {
   readonly restartDelayMs: (container: string, endedAt: number) => number;
   /** The highest restart count known of a container whose runs the runtime has forgotten. */
   readonly knownRestarts: (container: string) => number | undefined;
+  /** Containers that a probe found sick, and why. */
+  readonly sick: readonly SickRun[];
+  /** The startup probe of this run has succeeded, or there is none. */
+  readonly isStarted: (runId: string) => boolean;
   readonly now: number;
+}
+
+export interface SickRun {
+  readonly id: string;
+  readonly name: string;
+  readonly probe: 'startup' | 'liveness';
 }
 
 export interface PodSpecView {
@@ -48,6 +58,7 @@ export type PodStep =
     }
   | { readonly kind: 'remove-container'; readonly id: string }
   | { readonly kind: 'stop-containers'; readonly ids: readonly string[]; readonly graceSeconds: number }
+  | { readonly kind: 'restart-sick'; readonly run: SickRun; readonly graceSeconds: number }
   | { readonly kind: 'release-volumes' }
   | { readonly kind: 'remove-runtime' }
   | { readonly kind: 'finalize' };
@@ -65,6 +76,8 @@ export function decidePod(view: PodView): PodStep {
   // Before everything else, so that a crash loop leaves at most two dead runs of a container.
   const surplus = surplusRun(view.runtime);
   if (surplus !== undefined) return { kind: 'remove-container', id: surplus.id }; // AGT31
+  const [sick] = view.sick;
+  if (sick !== undefined) return { kind: 'restart-sick', run: sick, graceSeconds: view.graceSeconds }; // AGT79
   const next = nextContainer(view);
   if (next.kind !== 'start') return next.step;
   if (!view.areVolumesResolved) return { kind: 'wait', because: 'volumes' }; // AGT20
@@ -91,7 +104,7 @@ function nextContainer(view: PodView): Next {
     const run = view.runtime.runs.find((one) => one.name === name && one.sandboxId === sandboxId);
     const isSidecar = restartPolicy === 'Always';
     if (run?.state === 'exited' && run.exitCode === 0 && !isSidecar) continue; // AGT24
-    if (run?.state === 'running' && isSidecar) continue;
+    if (run?.state === 'running' && isSidecar && view.isStarted(run.id)) continue; // AGT78
     return nextRun(view, name, run); // AGT24
   }
   let idle: Idle = RUNNING;

@@ -1,6 +1,6 @@
 // The size limits of emptyDirs on disk: each volume with one is measured again and again by a program with a deadline,
 // and a pod that took more is evicted, as the kubelet does. In memory the tmpfs itself keeps the limit.
-import type { Clock } from '#base/clock.ts';
+import { type Clock, sleep } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Host } from '#host/host.ts';
@@ -23,10 +23,7 @@ const WALK_MS = 60_000;
 /** Until the signal aborts; one volume at a time, so that the disk is left to the pods. */
 export async function watchEmptyDirLimits(deps: LimitDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      deps.clock.after(LOOK_MS, 'periodic', resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await sleep(deps.clock, LOOK_MS, 'periodic', signal);
     if (!signal.aborted) await lookAtLimits(deps, signal);
   }
 }

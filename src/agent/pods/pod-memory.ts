@@ -19,6 +19,8 @@ export class PodMemory {
   unresolvedLooks = 0;
   /** When the objects behind its volumes are read again (monotonic milliseconds). */
   resolveAgainAt = 0;
+  /** Failed attempts in a row at the pod's sandbox. */
+  sandboxFailures: { readonly count: number; readonly retryAt: number } | undefined;
   /** Failed starts in a row, by container. */
   readonly startFailures = new Map<string, { readonly count: number; readonly retryAt: number }>();
   readonly waiting = new Map<string, Waiting>();

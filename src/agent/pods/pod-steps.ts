@@ -1,6 +1,7 @@
 // Carries out one step of a pod. No policy: decide.ts has chosen.
 import { pods } from '#api/resources.ts';
 import { assertNever } from '#base/assert.ts';
+import { messageOf } from '#base/errors.ts';
 import { hasReason } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { podLogDirectory } from '../paths.ts';
@@ -41,6 +42,14 @@ export async function performStep(deps: PodWorkersDeps, input: StepInput): Promi
     case 'stop-containers':
       await stopContainers(deps, memory, step);
       return 'done';
+    case 'restart-sick': {
+      const { id, name, probe } = step.run;
+      const message = `Container ${name} failed ${probe} probe, will be restarted`;
+      if (memory.pod !== undefined)
+        deps.events.record(memory.pod, { type: 'Normal', reason: 'Killing', message });
+      await runtime.stopContainer(id, step.graceSeconds);
+      return 'done';
+    }
     case 'release-volumes':
       await releaseSubPaths(deps, deps.paths.pod(uid), await provePodEnded(deps, uid));
       deps.desired.release(uid);
@@ -60,16 +69,28 @@ export async function performStep(deps: PodWorkersDeps, input: StepInput): Promi
   }
 }
 
+/** Failed sandboxes: 1 s doubling to 30 s. What an attempt leaves in the runtime wakes the pod before that. */
+const SANDBOX_FIRST_MS = 1000;
+const SANDBOX_MAX_MS = 30_000;
+
 async function runSandbox(deps: PodWorkersDeps, memory: PodMemory, attempt: number): Promise<StepResult> {
   const { pod } = memory;
   if (pod === undefined) return 'done';
+  const waitMs = (memory.sandboxFailures?.retryAt ?? 0) - deps.clock.elapsed();
+  if (waitMs > 0) return { kind: 'blocked', because: 'sandbox back-off', retryAfterMs: waitMs };
   try {
     await deps.runtime.runSandbox(
       sandboxConfig(pod, { attempt, logsRoot: deps.logsRoot, agentId: deps.agentId }),
     );
+    memory.sandboxFailures = undefined;
     return 'done';
   } catch (error) {
-    const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;
+    const count = (memory.sandboxFailures?.count ?? 0) + 1;
+    const retryAfterMs = Math.min(SANDBOX_MAX_MS, SANDBOX_FIRST_MS * 2 ** (count - 1));
+    memory.sandboxFailures = { count, retryAt: deps.clock.elapsed() + retryAfterMs };
+    // The name of each attempt would make every event a new one.
+    const because = messageOf(error).replace(/ "[0-9a-f]{64}"/g, '');
+    const message = `Failed to create pod sandbox: ${because}`;
     deps.events.record(pod, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });
     return { kind: 'failed', error };
   }

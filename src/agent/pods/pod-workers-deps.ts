@@ -6,11 +6,13 @@ import type { Log } from '#base/log.ts';
 import type { UnresolvedVolume } from '../world/resolve.ts';
 import type { ProofDeps } from '../world/unmount-proof.ts';
 import type { PendingVolume, VolumeWorld } from '../world/volume-world.ts';
+import type { Probes } from '../probes/probes.ts';
 import type { PodRuntimeClient } from '../runtime/pod-runtime.ts';
 import type { ContainerStartDeps } from './container-start.ts';
 
 export interface PodWorkersDeps extends ContainerStartDeps, ProofDeps {
   readonly runtime: PodRuntimeClient;
+  readonly probes: Pick<Probes, 'follow' | 'health'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly volumes: Pick<VolumeWorld, 'podVolumes' | 'isClear' | 'lookAgainAt'>;

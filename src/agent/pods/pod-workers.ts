@@ -13,7 +13,8 @@ import { readTerminationMessage } from './pod-directory.ts';
 import { PodMemory } from './pod-memory.ts';
 import { performStep } from './pod-steps.ts';
 import type { PodWorkersDeps } from './pod-workers-deps.ts';
-import type { PodRuntime } from './runtime-state.ts';
+import type { Health } from '../probes/health.ts';
+import type { ContainerRun, PodRuntime } from './runtime-state.ts';
 import { podStatus } from './status.ts';
 import { writeStatus } from './status-writer.ts';
 import { resolveVolumes } from '../world/resolve.ts';
@@ -115,6 +116,7 @@ export class PodWorkers {
     const wasTerminal = phase === 'Succeeded' || phase === 'Failed' || isEvicted;
     if (pod !== undefined && !isTerminating && !wasTerminal) await this.#resolve(pod, memory);
     const { pending } = await volumes.podVolumes(uid);
+    this.#deps.probes.follow(uid, isTerminating ? undefined : pod, runtime);
     return {
       spec: pod === undefined ? NO_SPEC : specView(pod),
       isTerminating,
@@ -127,7 +129,20 @@ export class PodWorkers {
       runtime,
       restartDelayMs: (container, endedAt) => memory.backoff.delayMs(container, endedAt),
       knownRestarts: (container) => knownRestarts(pod, container),
+      ...this.#health(pod, runtime),
       now: clock.now(),
+    };
+  }
+
+  #health(pod: Stored<Pod> | undefined, { runs }: PodRuntime): Pick<PodView, 'sick' | 'isStarted'> {
+    const healthOf = (run: ContainerRun): Health | undefined => pod && this.#deps.probes.health(pod, run);
+    const running = runs.filter(({ state }) => state === 'running');
+    return {
+      sick: running.flatMap((run) => {
+        const probe = healthOf(run)?.sick;
+        return probe === undefined ? [] : [{ id: run.id, name: run.name, probe }];
+      }),
+      isStarted: (id) => running.some((run) => run.id === id && healthOf(run)?.isStarted === true),
     };
   }
 
@@ -240,6 +255,7 @@ export class PodWorkers {
       runtimeName: this.#deps.runtimeName,
       usesImages: this.#deps.usesImages,
       evicted: memory.evicted,
+      health: (run) => this.#deps.probes.health(pod, run),
       now: view.now,
     });
     const write = await writeStatus(this.#deps.api, pod, wanted);

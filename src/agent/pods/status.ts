@@ -9,6 +9,7 @@ import type {
   PodStatus,
 } from '#api/generated/core-v1.ts';
 import { formatTime } from '#base/clock.ts';
+import type { Health } from '../probes/health.ts';
 import { isFinished, specView } from './decide.ts';
 import { type ContainerRun, latestRun, type PodRuntime } from './runtime-state.ts';
 
@@ -32,6 +33,8 @@ export interface StatusView {
   readonly usesImages: boolean;
   /** The pod was evicted: its message. */
   readonly evicted?: string | undefined;
+  /** What probes say of a running container; without it, running is started and ready. */
+  readonly health?: ((run: ContainerRun) => Pick<Health, 'isStarted' | 'isReady'>) | undefined;
   readonly now: number;
 }
 
@@ -74,13 +77,14 @@ function containerStatus(view: StatusView, container: Container, isInit: boolean
   const isOver = run?.state === 'exited' && state.terminated === undefined;
   const last = isOver ? run : previous;
   const isRunning = state.running !== undefined;
+  const health = run === undefined || !isRunning ? undefined : view.health?.(run);
   return {
     name,
     image,
     imageID: view.usesImages ? (run?.imageId ?? '') : '',
     ...(run === undefined ? {} : { containerID: `${runtimeName}://${run.id}` }),
-    ready: isInit ? state.terminated?.exitCode === 0 : isRunning,
-    started: isRunning,
+    ready: isInit ? state.terminated?.exitCode === 0 : isRunning && health?.isReady !== false,
+    started: isRunning && health?.isStarted !== false,
     restartCount: run?.attempt ?? known?.restartCount ?? 0,
     state,
     ...(last === undefined ? {} : { lastState: { terminated: terminated(view, last) } }),

@@ -2,6 +2,7 @@
 import { realTree } from '#volumes/real/tree.ts';
 import type { NodeEffects } from '../deps.ts';
 import { realLogFiles } from './log-files.ts';
+import { realProbeDialer } from './probe-dialer.ts';
 import { realMachine } from './machine.ts';
 import { realSocketDirectory } from './socket-directory.ts';
 
@@ -11,5 +12,6 @@ export function realNodeEffects(): NodeEffects {
     sockets: realSocketDirectory(),
     logFiles: realLogFiles(),
     tree: realTree(),
+    dialer: realProbeDialer(),
   };
 }

@@ -24,6 +24,9 @@ const STATES: Readonly<Record<ContainerStatus['state'], ContainerRun['state']>> 
   CONTAINER_UNKNOWN: 'unknown',
 };
 
+/** The kubelet keeps as much of what a probe prints. */
+const MAX_PROBE_OUTPUT = 10_240;
+
 /** CRI times are nanoseconds; 0 when it has not happened. */
 function milliseconds(nanoseconds: string): number {
   return Number(BigInt(nanoseconds === '' ? '0' : nanoseconds) / 1_000_000n);
@@ -128,6 +131,19 @@ export class PodRuntimeClient {
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
     const timeoutMs = graceSeconds * 1000 + CHANGE.timeoutMs;
     await this.#cri.runtime.stopContainer({ containerId: id, timeout: String(graceSeconds) }, { timeoutMs });
+  }
+
+  /** Runs a command in a container to its end; a deadline that passes rejects. */
+  async execSync(
+    id: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    const timeout = String(Math.ceil(timeoutMs / 1000));
+    const request = { containerId: id, cmd: command, timeout };
+    const answer = await this.#cri.runtime.execSync(request, { timeoutMs: timeoutMs + LOOK.timeoutMs });
+    const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, MAX_PROBE_OUTPUT);
+    return { exitCode: answer.exitCode, output: output.toString() };
   }
 
   async removeContainer(id: string): Promise<void> {
