@@ -7,6 +7,7 @@ import type { InformerSource } from '#client/informer.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { attachmentLoop } from '#controllers/attachment/connect.ts';
 import { bindingLoop } from '#controllers/binding/connect.ts';
+import { expansionLoop } from '#controllers/expansion/connect.ts';
 import { namespacesLoop } from '#controllers/namespaces/connect.ts';
 import { nodeLifecycleLoop } from '#controllers/node-lifecycle/connect.ts';
 import { protectionLoop } from '#controllers/protection/connect.ts';
@@ -27,6 +28,7 @@ type LoopMaker = (deps: LoopDeps) => Service;
 const LOOPS: readonly { readonly name: string; readonly component: string; readonly make: LoopMaker }[] = [
   { name: 'binding', component: 'persistentvolume-controller', make: (deps) => bindingLoop(deps) },
   { name: 'attachment', component: 'attachdetach-controller', make: (deps) => attachmentLoop(deps) },
+  { name: 'expansion', component: 'volume_expand', make: (deps) => expansionLoop(deps) },
   { name: 'protection', component: 'protection-controller', make: (deps) => protectionLoop(deps) },
   { name: 'namespaces', component: 'namespace-controller', make: (deps) => namespacesLoop(deps) },
   {
