@@ -1,7 +1,7 @@
 // What Kubernetes accepts of a PersistentVolumeClaim, new and changed.
 import type { JsonObject } from '../json.ts';
 import type { FieldError } from '../kind.ts';
-import { dnsSubdomainProblems } from '../names.ts';
+import { dnsLabelProblems, dnsSubdomainProblems } from '../names.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
 import { checkAccessModes } from './access-modes.ts';
 import { editMember, editOrAdd, takeMember } from './edit.ts';
@@ -13,6 +13,14 @@ import { checkLabelSelector } from './selector-check.ts';
 
 const IMMUTABLE =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+
+const RESIZE_STATUSES = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizePending',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+];
 
 export function validateClaim(object: JsonObject): Problems {
   const problems = new Problems();
@@ -58,7 +66,9 @@ function checkDataSources(problems: Problems, spec: Field): void {
     }
   }
   if (ref.child('namespace').text !== '') {
-    problems.forbidden(ref.child('namespace'), 'cross-namespace data sources are not enabled');
+    if (source.present)
+      problems.invalid(source, 'may not be specified when dataSourceRef.namespace is specified');
+    problems.invalidAll(ref.child('namespace'), dnsLabelProblems(ref.child('namespace').text));
   } else if (source.present && ref.present && !sameValue(source.value, ref.value)) {
     problems.invalid(spec, 'must match dataSourceRef');
   }
@@ -76,8 +86,11 @@ export function validateClaimUpdate(object: JsonObject, old: JsonObject): readon
   checkSize(problems, now, before);
   problems.immutable(spec.child('volumeMode'), before.at('spec', 'volumeMode'));
   const attributes = spec.child('volumeAttributesClassName');
-  if (before.at('spec', 'volumeAttributesClassName').text !== '' && attributes.text === '') {
-    problems.forbidden(attributes, 'update from non-nil value to nil is forbidden');
+  const applied = before.at('status', 'currentVolumeAttributesClassName').text;
+  const isTakenBack = before.at('spec', 'volumeAttributesClassName').text !== '' && attributes.text === '';
+  if (isTakenBack && applied !== '') {
+    const when = 'when status.currentVolumeAttributesClassName is not nil';
+    problems.forbidden(attributes, `update to nil is forbidden ${when}`);
   }
   return problems.list;
 }
@@ -109,9 +122,9 @@ function checkSize(problems: Problems, now: Field, before: Field): void {
   const capacity = before.at('status', 'capacity').key('storage').text;
   if (parseQuantity(size) === undefined || parseQuantity(oldSize) === undefined) return;
   if (compareQuantities(size, oldSize) >= 0) return;
-  const growing = parseQuantity(capacity) !== undefined && compareQuantities(oldSize, capacity) > 0;
-  if (!growing) problems.forbidden(at, 'field can not be less than previous value');
-  else if (compareQuantities(size, capacity) <= 0) {
+  if (parseQuantity(capacity) === undefined) {
+    problems.forbidden(at, 'field can not be less than previous value');
+  } else if (compareQuantities(size, capacity) <= 0) {
     problems.forbidden(at, 'field can not be less than status.capacity');
   }
 }
@@ -125,6 +138,9 @@ export function validateClaimStatusUpdate(object: JsonObject): readonly FieldErr
   for (const { field } of status.child('capacity').entries) checkNonNegativeQuantity(problems, field);
   for (const { field } of status.child('allocatedResources').entries) {
     checkNonNegativeQuantity(problems, field);
+  }
+  for (const { field } of status.child('allocatedResourceStatuses').entries) {
+    problems.oneOf(field, RESIZE_STATUSES);
   }
   return problems.list;
 }

@@ -27,6 +27,15 @@ const bound = (storage: string, capacity = '2Gi'): JsonObject =>
     { volumeName: 'pv', resources: { requests: { storage } } },
     { phase: 'Bound', capacity: { storage: capacity } },
   );
+const withAttributes = (status: JsonObject): JsonObject =>
+  claim(
+    {
+      volumeName: 'pv',
+      volumeAttributesClassName: 'fast',
+      resources: { requests: { storage: '2Gi' } },
+    },
+    status,
+  );
 const volume = (spec: JsonObject): JsonObject => ({
   spec: {
     accessModes: ['ReadWriteOnce'],
@@ -112,7 +121,29 @@ const rows: readonly Row[] = [
     kind: 'PersistentVolumeClaim',
     before: bound('2Gi'),
     after: bound('1Gi'),
-    problems: ['spec.resources.requests.storage: Forbidden: field can not be less than previous value'],
+    problems: ['spec.resources.requests.storage: Forbidden: field can not be less than status.capacity'],
+  },
+  {
+    rule: 'KND21',
+    when: 'an attributes class that never took effect is given up',
+    kind: 'PersistentVolumeClaim',
+    before: withAttributes({ phase: 'Bound', capacity: { storage: '2Gi' } }),
+    after: bound('2Gi'),
+    problems: [],
+  },
+  {
+    rule: 'KND21',
+    when: 'an attributes class that is in effect is taken away',
+    kind: 'PersistentVolumeClaim',
+    before: withAttributes({
+      phase: 'Bound',
+      capacity: { storage: '2Gi' },
+      currentVolumeAttributesClassName: 'fast',
+    }),
+    after: bound('2Gi'),
+    problems: [
+      'spec.volumeAttributesClassName: Forbidden: update to nil is forbidden when status.currentVolumeAttributesClassName is not nil',
+    ],
   },
   {
     rule: 'KND22',
