@@ -1,6 +1,7 @@
 // Projects by what a test needs: `unit` (pure and in-process, shared isolation), `mount` (real mounts and processes,
 // root), `interop` (stock tools built with Go).
 import { defineConfig } from 'vitest/config';
+import { nameSkipped } from './scripts/name-skipped.ts';
 
 const real = ['src/**/*.{mount,process,e2e}.test.ts'];
 const interop = ['src/**/*.interop.test.ts'];
@@ -16,6 +17,7 @@ const serial = {
 
 export default defineConfig({
   test: {
+    reporters: ['default', nameSkipped((text) => void process.stdout.write(text))],
     projects: [
       {
         test: {
