@@ -1,6 +1,6 @@
 // The agent with everything real beneath it: API server (memory store), sandbox runtime, mounts, a CSI driver on a
 // unix socket. Only the scheduler and the attachment loop are played by the test.
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sha256Hex } from '#base/sha256.ts';
 import { servedKinds } from '#api/kinds/index.ts';
@@ -10,6 +10,7 @@ import {
   configMaps,
   csiDrivers,
   csiNodes,
+  events,
   leases,
   nodes,
   persistentVolumeClaims,
@@ -36,7 +37,7 @@ import { sandboxService } from '#runtime/sandbox/sandbox.ts';
 import { createApiServer } from '#server/server.ts';
 import { memoryStore } from '#store/memory.ts';
 import { ADMIN, nodeUser } from '#testing/api-server.ts';
-import { watchLeaks } from '#testing/leaks.ts';
+import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
 import { scratchFolder } from '#testing/real/scratch.ts';
 import { realGrpc } from '#transport/real/grpc.ts';
 import type { HttpTransport } from '#transport/http.ts';
@@ -132,7 +133,7 @@ let root: string;
 let startAgent: () => { stop(): Promise<void> };
 let agent: { stop(): Promise<void> };
 
-watchLeaks({ within: '/pods/' });
+watchLeaks({ within: SCRATCH_MARKER });
 
 beforeAll(async () => {
   const scratch = stack.use(await scratchFolder());
@@ -167,8 +168,8 @@ beforeAll(async () => {
     },
   }).run(over.signal);
   stack.defer(() => sandbox);
-  const events = createEventRecorder({ ...deps, api, component: 'kubelet', host: NODE });
-  const recording = events.run(over.signal);
+  const recorder = createEventRecorder({ ...deps, api, component: 'kubelet', host: NODE });
+  const recording = recorder.run(over.signal);
   stack.defer(() => recording);
   await mkdir(`${root}/kubelet/plugins_registry`, { recursive: true, mode: 0o700 });
   stack.use(await serveDriver(grpc, `${root}/csi.sock`, driverHandlers(calls)));
@@ -192,7 +193,7 @@ beforeAll(async () => {
       ...deps,
       ...realNodeEffects(),
       api,
-      events,
+      events: recorder,
       host,
       trees: realOwnedTrees,
       safePaths: realSafePaths,
@@ -471,6 +472,8 @@ test('AGT58: after all pods are gone neither directory nor record nor vol_data.j
   expect((await host.mounts.table()).filter(({ mountPoint }) => mountPoint.startsWith(root))).toEqual([]);
 });
 
+const podDirectories = (): Promise<readonly string[]> => realNodeEffects().tree.list(`${root}/kubelet/pods`);
+
 async function below(directory: string): Promise<string[]> {
   return (await readdir(`${root}/kubelet/${directory}`, { recursive: true })).sort();
 }
@@ -549,6 +552,84 @@ test('AGT76: a pod that writes more than its emptyDir may hold is evicted', { ti
   expect(await find('greedy')).toBeDefined();
   await admin.delete(pods, { namespace: 'default', name: 'greedy' });
   await until('the pod to be gone', async () => (await find('greedy')) === undefined);
+});
+
+test('AGT82: a mount that vanished before a container starts is published again first', async () => {
+  const volumeMounts = [{ name: 'i', mountPath: '/i' }];
+  const spec = {
+    initContainers: [{ name: 'first', image: 'any', command: ['sh', '-c', 'sleep 1'] }],
+    containers: [
+      { name: 'main', image: 'any', command: ['sh', '-c', 'echo in > /i/f; exec sleep 99'], volumeMounts },
+    ],
+    volumes: [{ name: 'i', csi: { driver: DRIVER } }],
+  };
+  calls.length = 0;
+  await admin.create(pods, podObject('vanishing', spec));
+  const { metadata } = await podWhen(
+    'vanishing',
+    'initializing',
+    (one) => one.status?.initContainerStatuses?.[0]?.state?.running !== undefined,
+  );
+  const target = `${root}/kubelet/pods/${metadata.uid}/volumes/kubernetes.io~csi/i/mount`;
+  await host.mounts.unmount(target);
+  await podWhen('vanishing', 'running', isRunning);
+  expect(calls.filter((call) => call.startsWith('inline'))).toHaveLength(2);
+  await until('the file', async () => (await readFile(`${target}/f`, 'utf8').catch(() => '')) === 'in\n');
+  await admin.delete(pods, { namespace: 'default', name: 'vanishing' });
+  await until('the pod to be gone', async () => (await find('vanishing')) === undefined);
+  expect(await below('pods')).toEqual([]);
+});
+
+test('AGT79 AGT80: readiness follows its probe, and a sick container is restarted', async () => {
+  const script = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
+  const exec = { command: ['sh', '-c', 'test "$(cat /e/health)" = good'] };
+  const probe = { exec, periodSeconds: 1, failureThreshold: 1 };
+  await admin.create(
+    pods,
+    podObject('probed', {
+      containers: [
+        {
+          name: 'main',
+          image: 'any',
+          command: ['sh', '-c', script],
+          readinessProbe: probe,
+          livenessProbe: { ...probe, initialDelaySeconds: 2 },
+          volumeMounts: [{ name: 'e', mountPath: '/e' }],
+        },
+      ],
+      volumes: [{ name: 'e', emptyDir: {} }],
+    }),
+  );
+  const started = await podWhen('probed', 'running', (one) => one.status?.phase === 'Running');
+  expect(started.status?.containerStatuses?.[0]).toMatchObject({ ready: false, started: true });
+  const file = `${root}/kubelet/pods/${started.metadata.uid}/volumes/kubernetes.io~empty-dir/e/health`;
+  await writeFile(file, 'good');
+  await podWhen('probed', 'ready', isRunning);
+  await writeFile(file, 'bad');
+  const isRestarted = (one: Pod): boolean => one.status?.containerStatuses?.[0]?.restartCount === 1;
+  await podWhen('probed', 'restarted', isRestarted);
+  const said = (await admin.list(events, { namespace: 'default' })).items.map(({ message }) => message);
+  expect(said).toContain('Container main failed liveness probe, will be restarted');
+  await admin.delete(pods, { namespace: 'default', name: 'probed' });
+  await until('the pod to be gone', async () => (await find('probed')) === undefined);
+});
+
+test('AGT57: what an unknown pod left is removed, unless something is mounted there', async () => {
+  const left = `${root}/kubelet/pods/left-over/volumes/kubernetes.io~csi/pv`;
+  const held = `${root}/kubelet/pods/held/volumes/kubernetes.io~csi/pv/mount`;
+  await mkdir(`${left}/mount`, { recursive: true });
+  await writeFile(`${left}/vol_data.json`, '{}');
+  await mkdir(held, { recursive: true });
+  await host.mounts.mount({ source: 'tmpfs', target: held, fsType: 'tmpfs', flags: [] });
+  await writeFile(`${held}/precious`, 'kept');
+  await agent.stop();
+  agent = startAgent();
+  await until('the first to be gone', async () => !(await podDirectories()).includes('left-over'));
+  expect(await readFile(`${held}/precious`, 'utf8')).toBe('kept');
+  await agent.stop();
+  await host.mounts.unmount(held);
+  agent = startAgent();
+  await until('the second to be gone', async () => (await podDirectories()).length === 0);
 });
 
 test('AGT38: a pod of somebody else in the same runtime is left alone', async () => {

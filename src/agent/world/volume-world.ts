@@ -155,7 +155,10 @@ export class VolumeWorld {
     const pending: PendingVolume[] = [];
     for (const mount of desired.mountsOf(podUid)) {
       const record = records.publish(mount.key);
-      const isReady = publishPresence(record, table, bootId) === 'present' && this.#isWritten(mount);
+      const presence = publishPresence(record, table, bootId);
+      const isReady = presence === 'present' && this.#isWritten(mount);
+      // OBSERVED: somebody unmounted what we had published. No event tells of it: this look does (AGT82).
+      if (record?.phase === 'done' && presence !== 'present') this.#queue.enqueue(keyOfMount(mount));
       if (record !== undefined && isReady) ready.set(mount.volumeName, record.hostPath);
       else pending.push({ volume: mount.volumeName, because: this.#problems.get(keyOfMount(mount)) });
     }
