@@ -24,6 +24,9 @@ const MAX_EXPONENT = 64;
 
 const SHAPE = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?\d+))$/;
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+// Sizes are compared for every volume and claim; a power of a BigInt costs more than all the rest of it.
+const BINARY_FACTORS = BINARY.map((_, power) => 1024n ** BigInt(power));
+const DECIMAL_FACTORS = Array.from({ length: 28 }, (_, power) => 10n ** BigInt(power));
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 
 /** Undefined when `text` is no quantity. */
@@ -53,9 +56,13 @@ function magnitudeNanos(
   fractionDigits: number,
   scale: { readonly binary: number; readonly decimal: number },
 ): bigint {
-  const shifted = digits * 1024n ** BigInt(scale.binary);
+  const shifted = digits * (BINARY_FACTORS[scale.binary] ?? 1n);
   const power = scale.decimal + 9 - fractionDigits;
-  return power >= 0 ? shifted * 10n ** BigInt(power) : divideUp(shifted, 10n ** BigInt(-power));
+  return power >= 0 ? shifted * tenTo(power) : divideUp(shifted, tenTo(-power));
+}
+
+function tenTo(power: number): bigint {
+  return DECIMAL_FACTORS[power] ?? 10n ** BigInt(power);
 }
 
 /** Rounds away from zero: who asks for a little gets something. */

@@ -1,6 +1,8 @@
-// What a new cluster has before its first client: the built-in namespaces and their default service account. On
-// existing data it finds everything and writes nothing.
+// What a new cluster has before its first client: the built-in namespaces, their default service account and the
+// system's priority classes. On existing data it finds everything and writes nothing.
+import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
+import { SYSTEM_PRIORITIES } from '#api/kinds/priority-class.ts';
 import type { UserInfo } from '#api/request.ts';
 import { StatusError } from '#api/status.ts';
 import { BUILT_IN_NAMESPACES } from './admit/namespace-lifecycle.ts';
@@ -22,15 +24,23 @@ export async function bootstrap(
   await Promise.all(
     BUILT_IN_NAMESPACES.map((name) => ensure(deps, { definition: namespaces, namespace: undefined, name })),
   );
+  const priorities = lookup('priorityclasses');
+  if (priorities !== undefined) {
+    const system = { definition: priorities, namespace: undefined };
+    await Promise.all(
+      SYSTEM_PRIORITIES.map(({ name, ...content }) => ensure(deps, { ...system, name }, content)),
+    );
+  }
   if (accounts === undefined) return;
   const account = { definition: accounts, name: 'default' };
   await Promise.all(BUILT_IN_NAMESPACES.map((namespace) => ensure(deps, { ...account, namespace })));
 }
 
-async function ensure(deps: RegistryDeps, target: Target): Promise<void> {
+async function ensure(deps: RegistryDeps, target: Target, content: JsonObject = {}): Promise<void> {
   const { definition, namespace, name } = target;
   if (deps.cache.get(definition, namespace, name) !== undefined) return;
-  const object = { apiVersion: apiVersionOf(definition), kind: definition.resource.kind, metadata: { name } };
+  const typed = { apiVersion: apiVersionOf(definition), kind: definition.resource.kind };
+  const object = { ...typed, metadata: { name }, ...content };
   try {
     await createObject(deps, target, object, { user: SERVER_USER, dryRun: false });
   } catch (error) {

@@ -6,6 +6,7 @@ import type { ApiHandler } from '#api/request.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import type { Store } from '#store/store.ts';
 import { createAdmission } from './admit/admission.ts';
 import type { AdmissionView } from './admit/admission-rule.ts';
@@ -19,6 +20,7 @@ import { createHttpAdapter, type HttpAdapter } from './http-adapter.ts';
 import { type AgentAccess, createNodeStreams } from './node-streams.ts';
 import type { RegistryDeps } from './registry/deps.ts';
 import { kindPrefix } from './registry/keys.ts';
+import { createTurns } from './registry/turns.ts';
 import type { Service } from './service.ts';
 import type { CacheLimits } from './watch-cache/kind-cache.ts';
 import { openWatchCache, type WatchCache } from './watch-cache/watch-cache.ts';
@@ -37,6 +39,7 @@ export interface ApiServerDeps {
   /** How pods/log and pods/exec reach the nodes; without it they answer 503. */
   readonly agents?: AgentAccess;
   readonly authorizer?: Authorizer;
+  readonly gates?: FeatureGates;
   readonly inFlight?: InFlightLimits;
   readonly cacheLimits?: CacheLimits;
 }
@@ -66,8 +69,9 @@ export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
     },
   });
   const find = pluralLookup(kinds);
-  const admission = createAdmission(admissionView(cache, find));
-  const registry: RegistryDeps = { clock, random, store, cache, admission };
+  const admission = createAdmission(admissionView(cache, find), deps.gates ?? DEFAULT_GATES);
+  const turns = createTurns(clock);
+  const registry: RegistryDeps = { clock, random, store, cache, admission, turns };
   await bootstrap(registry, find);
   const parts = handlerParts(deps, registry, () => fault);
   const handler = createHandler(parts);
@@ -113,7 +117,9 @@ function handlerParts(
 }
 
 function pluralLookup(kinds: readonly KindDefinition[]): (plural: string) => KindDefinition | undefined {
-  const byPlural = new Map(kinds.map((kind) => [kind.resource.plural, kind]));
+  // A custom resource may have the plural of a built-in one, in another group.
+  const builtIn = kinds.filter(({ custom }) => custom === undefined);
+  const byPlural = new Map(builtIn.map((kind) => [kind.resource.plural, kind]));
   return (plural) => byPlural.get(plural);
 }
 
@@ -134,10 +140,11 @@ function admissionView(
       const kind = find(plural);
       return kind === undefined ? undefined : cache.get(kind, namespace, name);
     },
-    all: (plural) => {
+    definition: find,
+    all: (plural, namespace) => {
       const kind = find(plural);
       if (kind === undefined) return [];
-      const prefix = kindPrefix(kind.resource);
+      const prefix = kindPrefix(kind.resource, namespace);
       return cache.kind(kind).range(prefix, prefixEnd(prefix));
     },
   };

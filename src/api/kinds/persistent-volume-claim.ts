@@ -48,8 +48,12 @@ export function claimSpecDefaults(spec: JsonObject): JsonObject {
   });
 }
 
-/** dataSource is the older, local form of dataSourceRef: what is given in one is filled in the other. */
-function withBothDataSources(spec: JsonObject): JsonObject {
+/**
+ * dataSource is the older form of dataSourceRef: what is given in one is filled in the other. Of dataSource only a claim
+ * or a snapshot is kept, as before there were populators.
+ */
+function withBothDataSources(given: JsonObject): JsonObject {
+  const spec = isKnownSource(own(given, 'dataSource')) ? given : withMember(given, 'dataSource', undefined);
   const source = own(spec, 'dataSource');
   const ref = own(spec, 'dataSourceRef');
   if (source !== undefined && ref === undefined) return withMember(spec, 'dataSourceRef', source);
@@ -58,6 +62,13 @@ function withBothDataSources(spec: JsonObject): JsonObject {
   const kind = rootOf({ ref }).at('ref', 'kind').text;
   const local = kind === 'PersistentVolumeClaim' || typeof apiGroup === 'string';
   return local ? withMember(spec, 'dataSource', ref) : spec;
+}
+
+function isKnownSource(source: JsonValue | undefined): boolean {
+  if (source === undefined) return true;
+  const { apiGroup = '', kind } = rootOf({ source }).child('source').object;
+  if (kind === 'PersistentVolumeClaim') return apiGroup === '';
+  return kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io';
 }
 
 function row(object: JsonObject, now: number): readonly JsonValue[] {

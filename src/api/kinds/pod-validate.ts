@@ -14,7 +14,7 @@ export function validatePod(object: JsonObject): Problems {
   const problems = new Problems();
   const spec = rootOf(object).child('spec');
   const context: ContainerContext = {
-    volumes: checkVolumes(problems, spec.child('volumes')),
+    volumes: checkVolumes(problems, spec.child('volumes'), rootOf(object).at('metadata', 'name').text),
     names: new Set(),
     onHost: spec.child('hostNetwork').flag === true,
   };

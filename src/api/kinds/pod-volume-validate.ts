@@ -27,8 +27,12 @@ const POD_SOURCES = [
   'secret',
 ];
 
-/** Checks `spec.volumes`; returns the volumes by name, for the mounts. */
-export function checkVolumes(problems: Problems, volumes: Field): ReadonlyMap<string, Field> {
+/** Checks `spec.volumes` of the pod `podName`; returns the volumes by name, for the mounts. */
+export function checkVolumes(
+  problems: Problems,
+  volumes: Field,
+  podName: string,
+): ReadonlyMap<string, Field> {
   const byName = new Map<string, Field>();
   for (const volume of volumes.items) {
     const name = volume.child('name');
@@ -36,6 +40,14 @@ export function checkVolumes(problems: Problems, volumes: Field): ReadonlyMap<st
     if (byName.has(name.text)) problems.duplicate(name);
     const source = checkOneSource(problems, volume, POD_SOURCES);
     if (source !== undefined) checkSource(problems, source);
+    if (volume.child('ephemeral').present && podName !== '') {
+      const claimName = `${podName}-${name.text}`;
+      const wrong = dnsSubdomainProblems(claimName);
+      problems.invalidAll(
+        name,
+        wrong.map((text) => `PVC name ${JSON.stringify(claimName)}: ${text}`),
+      );
+    }
     byName.set(name.text, volume);
   }
   return byName;
@@ -62,11 +74,21 @@ const CHECKS: Readonly<Record<string, SourceCheck>> = {
   },
   ephemeral: (problems, source) => {
     const template = source.child('volumeClaimTemplate');
-    if (template.present) checkClaimSpec(problems, template.child('spec'));
+    if (template.present) checkClaimTemplate(problems, template);
     else problems.required(template);
   },
   projected: (problems, source) => checkProjected(problems, source),
 };
+
+/** Only labels and annotations of a template reach its claim: everything else would be dropped in silence. */
+function checkClaimTemplate(problems: Problems, template: Field): void {
+  const metadata = template.child('metadata');
+  for (const name of Object.keys(metadata.object)) {
+    if (name === 'labels' || name === 'annotations') continue;
+    problems.forbidden(metadata.child(name), 'cannot be set for an ephemeral volume');
+  }
+  checkClaimSpec(problems, template.child('spec'));
+}
 
 function checkSource(problems: Problems, source: Field): void {
   const name = source.path.slice(source.path.lastIndexOf('.') + 1);

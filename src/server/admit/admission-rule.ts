@@ -4,6 +4,7 @@ import type { KindDefinition } from '#api/kind.ts';
 import type { UserInfo } from '#api/request.ts';
 import type { Compare } from '#store/store.ts';
 import type { Target } from '../registry/target.ts';
+import type { Charge, Replacement } from './quota.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 
 export interface Admitted {
@@ -22,12 +23,19 @@ export interface Admission {
     options: { readonly subresource: string | undefined; readonly user: UserInfo },
   ): Pick<Admitted, 'object' | 'warnings'>;
   delete(target: Target, object: JsonObject, user: UserInfo): void;
+  /** True when writes of this kind here change a quota: they should take turns. */
+  isCharged(target: Target): boolean;
+  /** What a write that replaces one object by another adds to its commit. Throws 403 beyond a quota. */
+  charge(target: Target, replacement: Replacement): Charge;
 }
 
 /** The newest state, as admission rules read it. */
 export interface AdmissionView {
   get(plural: string, namespace: string | undefined, name: string): StoredObject | undefined;
-  all(plural: string): Iterable<StoredObject>;
+  /** Of all namespaces, or of one. */
+  all(plural: string, namespace?: string): Iterable<StoredObject>;
+  /** The built-in kind `plural`. */
+  definition(plural: string): KindDefinition | undefined;
 }
 
 /** A rule that completes a new object. */

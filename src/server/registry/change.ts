@@ -2,6 +2,8 @@
 // more from what is there now. Removing the last finalizer of a deleted object removes it in that same write.
 import type { JsonObject, JsonValue } from '#api/json.ts';
 import { conflict, notFound } from '#api/status.ts';
+import { assert } from '#base/assert.ts';
+import type { Charge } from '../admit/quota.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
 import { written } from './create.ts';
 import type { RegistryDeps } from './deps.ts';
@@ -21,24 +23,64 @@ export type Changed =
   /** `last`: the object as it was. */
   | { readonly kind: 'removed'; readonly last: StoredObject };
 
+export interface ChangeOptions {
+  readonly dryRun: boolean;
+  /** The change asks for something that a quota may refuse; else what it uses is only written down. */
+  readonly isChecked?: boolean;
+}
+
+type Decide = (old: StoredObject) => Change;
+
 /** Applies `decide` to the newest state of `target`. It may run several times and throws what is to be answered. */
 export async function changeObject(
   deps: RegistryDeps,
   target: Target,
-  options: { readonly dryRun: boolean },
-  decide: (old: StoredObject) => Change,
+  options: ChangeOptions,
+  decide: Decide,
 ): Promise<Changed> {
+  const first = await tryChange(deps, target, { ...options, decide, mayCharge: false });
+  if (first !== 'charges') return first;
+  return deps.turns.run(target.namespace ?? '', async () => {
+    const second = await tryChange(deps, target, { ...options, decide, mayCharge: true });
+    assert(second !== 'charges', 'a change whose turn it is may charge quotas');
+    return second;
+  });
+}
+
+/** 'charges': the change also changes a quota, and has to wait for its turn. */
+async function tryChange(
+  deps: RegistryDeps,
+  target: Target,
+  options: ChangeOptions & { readonly decide: Decide; readonly mayCharge: boolean },
+): Promise<Changed | 'charges'> {
   const { resource } = target.definition;
   const key = objectKey(resource, target.namespace, target.name);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     await deps.cache.fresh();
     const old = deps.cache.get(target.definition, target.namespace, target.name);
     if (old === undefined) throw notFound(resource, target.name);
-    const change = decide(old);
-    const result = await commitChange(deps, target, { key, old, change, dryRun: options.dryRun });
+    const change = options.decide(old);
+    const charge = chargeOf(deps, target, { old, change, isChecked: options.isChecked ?? false });
+    if (charge.writes.length > 0 && !options.mayCharge) return 'charges';
+    const result = await commitChange(deps, target, { key, old, change, charge, dryRun: options.dryRun });
     if (result !== undefined) return result;
   }
   throw conflict(resource, target.name);
+}
+
+function chargeOf(
+  deps: RegistryDeps,
+  target: Target,
+  {
+    old,
+    change,
+    isChecked,
+  }: { readonly old: StoredObject; readonly change: Change; readonly isChecked: boolean },
+): Charge {
+  if (change.kind === 'keep' || target.namespace === undefined) return { compare: [], writes: [] };
+  const goes = change.kind === 'remove' || isFinished(change.object);
+  const after = goes ? undefined : change.object;
+  return deps.admission.charge(target, { before: old.object, after, isChecked });
 }
 
 /** Undefined: somebody else wrote first. */
@@ -49,16 +91,18 @@ async function commitChange(
     readonly key: string;
     readonly old: StoredObject;
     readonly change: Change;
+    readonly charge: Charge;
     readonly dryRun: boolean;
   },
 ): Promise<Changed | undefined> {
-  const { key, old, change } = step;
+  const { key, old, change, charge } = step;
+  const compare = [{ key, modRevision: old.revision }, ...charge.compare];
   if (change.kind === 'keep') return { kind: 'stored', stored: old };
   if (change.kind === 'remove' || isFinished(change.object)) {
     if (step.dryRun) return { kind: 'removed', last: old };
     const result = await deps.store.commit({
-      compare: [{ key, modRevision: old.revision }],
-      writes: [{ kind: 'delete', key }],
+      compare,
+      writes: [{ kind: 'delete', key }, ...charge.writes],
     });
     return result.kind === 'conflict' ? undefined : { kind: 'removed', last: old };
   }
@@ -68,8 +112,8 @@ async function commitChange(
   }
   if (step.dryRun) return { kind: 'stored', stored: written(key, value, 0) };
   const result = await deps.store.commit({
-    compare: [{ key, modRevision: old.revision }],
-    writes: [{ kind: 'put', key, value }],
+    compare,
+    writes: [{ kind: 'put', key, value }, ...charge.writes],
   });
   if (result.kind === 'conflict') return undefined;
   return { kind: 'stored', stored: written(key, value, result.revision) };

@@ -27,7 +27,21 @@ export async function createObject(
   options: WriteOptions,
 ): Promise<Written> {
   const located = checkPlace(place, body);
-  const generated = metaText(body, 'name') === '';
+  const create = (): Promise<Written> => createLocated(deps, place, located, options);
+  await deps.cache.fresh();
+  const name = metaText(body, 'name');
+  return deps.admission.isCharged({ ...place, name })
+    ? deps.turns.run(place.namespace ?? '', create)
+    : create();
+}
+
+async function createLocated(
+  deps: RegistryDeps,
+  place: Place,
+  located: JsonObject,
+  options: WriteOptions,
+): Promise<Written> {
+  const generated = metaText(located, 'name') === '';
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     await deps.cache.fresh();
     const named = giveName(deps, located);
@@ -37,10 +51,10 @@ export async function createObject(
     if (written !== 'taken') return written;
     if (!generated) throw alreadyExists(place.definition.resource, target.name);
   }
-  const prefix = metaText(body, 'generateName');
+  const prefix = metaText(located, 'generateName');
   throw generated
     ? generatedNameExists(place.definition.resource, prefix)
-    : conflict(place.definition.resource, metaText(body, 'name'));
+    : conflict(place.definition.resource, metaText(located, 'name'));
 }
 
 function checkPlace(place: Place, body: JsonObject): JsonObject {
@@ -77,12 +91,16 @@ async function tryCreate(
   refuseInvalid(target, object);
   const key = objectKey(definition.resource, target.namespace, target.name);
   const value = encodeStored(definition, object);
+  const charge = deps.admission.charge(target, { before: undefined, after: object, isChecked: true });
   if (options.dryRun) {
     if (deps.cache.get(definition, target.namespace, target.name) !== undefined) return 'taken';
     return { stored: written(key, value, 0), warnings: admitted.warnings };
   }
-  const compare = [{ key, modRevision: 0 }, ...admitted.guards];
-  const result = await deps.store.commit({ compare, writes: [{ kind: 'put', key, value }] });
+  const compare = [{ key, modRevision: 0 }, ...admitted.guards, ...charge.compare];
+  const result = await deps.store.commit({
+    compare,
+    writes: [{ kind: 'put', key, value }, ...charge.writes],
+  });
   if (result.kind === 'conflict') return result.current.get(key) === undefined ? 'moved' : 'taken';
   return { stored: written(key, value, result.revision), warnings: admitted.warnings };
 }

@@ -5,6 +5,7 @@ import type { Random } from '#base/random.ts';
 import type { Store } from '#store/store.ts';
 import type { Admission } from '../admit/admission-rule.ts';
 import type { StoredObject } from '../watch-cache/stored-object.ts';
+import type { Turns } from './turns.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 
 export interface RegistryDeps {
@@ -13,6 +14,7 @@ export interface RegistryDeps {
   readonly store: Store;
   readonly cache: WatchCache;
   readonly admission: Admission;
+  readonly turns: Turns;
 }
 
 export interface WriteOptions {

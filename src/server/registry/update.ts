@@ -27,7 +27,8 @@ export async function updateObject(
   options: UpdateOptions,
 ): Promise<Written> {
   let warnings: readonly string[] = [];
-  const changed = await changeObject(deps, target, options, (old) => {
+  const checked = { ...options, isChecked: options.subresource === undefined };
+  const changed = await changeObject(deps, target, checked, (old) => {
     const made = make(old.object);
     const change = decideUpdate(deps, target, made.object, old, options);
     warnings = [...made.warnings, ...change.warnings];
