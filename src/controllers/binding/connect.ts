@@ -1,10 +1,13 @@
 // Connects informers to the binding loop's keys. A change of one half of a pair enqueues the other half too, and what
 // becomes free or possible enqueues the claims that look for it.
-import { keyOf } from '#api/object.ts';
+import type { PersistentVolume } from '#api/generated/core-v1.ts';
+import { keyOf, type Stored } from '#api/object.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '#api/resources.ts';
+import type { Timer } from '#base/clock.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
+import { FreeVolumes } from '#rules/free-volumes.ts';
 import { classOfVolume } from '#rules/storage-class.ts';
 import { bindingReconcile } from './reconcile.ts';
 import {
@@ -31,12 +34,24 @@ export function bindingLoop(deps: LoopDeps, { concurrency = 64 }: BindingOptions
   const volumes = informers.informer(persistentVolumes, volumeIndexes);
   const classes = informers.informer(storageClasses);
   const podCache = informers.informer(pods, podIndexes);
-  const reconcile = bindingReconcile(deps, { claims, volumes, classes, pods: podCache });
+  const free = new FreeVolumes<Stored<PersistentVolume>>();
+  const reconcile = bindingReconcile(deps, { claims, volumes, free, classes, pods: podCache });
   const connect = (enqueue: (key: string) => void): (() => void)[] => {
+    // A class wakes all its open claims, so many volumes that arrive together wake them once.
+    const awake = new Map<string, Timer>();
     const openClaims = (className: string): void => {
-      for (const claim of claims.byIndex(OPEN_CLAIMS_BY_CLASS, className)) enqueue(claimKey(claim));
+      if (awake.has(className)) return;
+      const wake = (): void => {
+        awake.delete(className);
+        for (const claim of claims.byIndex(OPEN_CLAIMS_BY_CLASS, className)) enqueue(claimKey(claim));
+      };
+      awake.set(className, deps.clock.after(0, 'deadline', wake));
+    };
+    const rest = (): void => {
+      for (const timer of awake.values()) timer.cancel();
     };
     return [
+      rest,
       claims.subscribe(({ object }) => {
         enqueue(claimKey(object));
         const named = object.spec?.volumeName ?? '';
@@ -45,7 +60,9 @@ export function bindingLoop(deps: LoopDeps, { concurrency = 64 }: BindingOptions
           enqueue(volumeKey(volume.metadata.name));
         }
       }),
-      volumes.subscribe(({ object }) => {
+      volumes.subscribe(({ kind, object }) => {
+        if (kind === 'deleted') free.remove(object.metadata.name);
+        else free.put(object);
         enqueue(volumeKey(object.metadata.name));
         const pointed = claimKeyOf(object);
         if (pointed !== undefined) enqueue(`claim/${pointed}`);

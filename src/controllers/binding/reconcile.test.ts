@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
+import type { Stored } from '#api/object.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '#api/resources.ts';
 import { silentLog } from '#base/log.ts';
 import type { ScriptedFailure } from '#testing/scripted-api.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
+import { FreeVolumes } from '#rules/free-volumes.ts';
 import { BIND_COMPLETED, BOUND_BY_CONTROLLER, PRE_RESIZE_CAPACITY } from '#rules/well-known.ts';
 import { bindingLoop } from './connect.ts';
 import { bindingReconcile } from './reconcile.ts';
@@ -30,9 +32,14 @@ function setUp() {
   const caches = {
     claims: informers.informer(persistentVolumeClaims, claimIndexes),
     volumes: informers.informer(persistentVolumes, volumeIndexes),
+    free: new FreeVolumes<Stored<PersistentVolume>>(),
     classes: informers.informer(storageClasses),
     pods: informers.informer(pods, podIndexes),
   };
+  caches.volumes.subscribe(({ kind, object }) => {
+    if (kind === 'deleted') caches.free.remove(object.metadata.name);
+    else caches.free.put(object);
+  });
   // Made again, as after a restart of the process.
   const start = () => {
     const reconcile = bindingReconcile(deps, caches);

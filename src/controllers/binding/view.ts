@@ -3,9 +3,10 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generate
 import type { StorageClass } from '#api/generated/storage-v1.ts';
 import { keyOf, type ApiObject, type Stored } from '#api/object.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
+import type { FreeVolumes } from '#rules/free-volumes.ts';
 import { isTerminal } from '#rules/pod-state.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
-import { classOfClaim, classOfVolume, defaultClass } from '#rules/storage-class.ts';
+import { classOfClaim, defaultClass } from '#rules/storage-class.ts';
 import { BIND_COMPLETED } from '#rules/well-known.ts';
 import type { Reservations } from './reservations.ts';
 
@@ -20,13 +21,14 @@ export interface Cache<T extends ApiObject> {
 export interface BindingCaches {
   readonly claims: Cache<PersistentVolumeClaim>;
   readonly volumes: Cache<PersistentVolume>;
+  /** Follows `volumes`. */
+  readonly free: FreeVolumes<Stored<PersistentVolume>>;
   readonly classes: Cache<StorageClass>;
   readonly pods: Cache<Pod>;
 }
 
 /** Index names carry the loop's: informers are shared by all loops of a process. */
 export const VOLUMES_BY_CLAIM = 'binding/claim';
-export const FREE_VOLUMES_BY_CLASS = 'binding/free-class';
 export const OPEN_CLAIMS_BY_CLASS = 'binding/open-class';
 export const CLAIMS_BY_VOLUME = 'binding/volume';
 export const PODS_BY_CLAIM = 'binding/claim';
@@ -36,8 +38,6 @@ export const volumeIndexes = {
     const key = claimKeyOf(volume);
     return key === undefined ? [] : [key];
   },
-  [FREE_VOLUMES_BY_CLASS]: (volume: PersistentVolume): readonly string[] =>
-    isFree(volume) ? [classOfVolume(volume)] : [],
 };
 
 export const claimIndexes = {
@@ -67,7 +67,7 @@ export interface ClaimView {
   readonly volume: Stored<PersistentVolume> | undefined;
   /** Volumes whose claimRef has the claim's namespace and name. */
   readonly pointing: readonly Stored<PersistentVolume>[];
-  /** Free volumes of the claim's class that no other claim is about to take. */
+  /** The best free volumes that fit, one of each shape, and that no other claim is about to take. */
   readonly free: readonly Stored<PersistentVolume>[];
   readonly storageClass: Stored<StorageClass> | undefined;
   /** The name of the cluster's default class. */
@@ -99,7 +99,7 @@ export function observeClaim(
     claim,
     volume: volumes.get(claim.spec?.volumeName ?? ''),
     pointing: volumes.byIndex(VOLUMES_BY_CLAIM, key),
-    free: isOpen(claim) ? volumes.byIndex(FREE_VOLUMES_BY_CLASS, className).filter(isMine) : [],
+    free: isOpen(claim) ? caches.free.candidates(claim, isMine) : [],
     storageClass: className === '' ? undefined : classes.get(className),
     defaultClass: defaultClass(classes.list())?.metadata.name,
     waitingPods: isOpen(claim) ? waitingPods(pods.byIndex(PODS_BY_CLAIM, key)) : [],
