@@ -32,6 +32,7 @@ import { ScriptedCsi } from '../simulation/scripted-csi.ts';
 import type { DriverTraits } from '../simulation/traits.ts';
 import { type VirtualClock, virtualClock } from '../virtual-clock.ts';
 import type { World, WriteRequest } from '../invariants/world.ts';
+import { type Freezer, type StaleWatch, staleWatches } from './stale-watches.ts';
 import { gatedClock, gatedConnection, gatedHandler, notingStore, recordWrites } from './gates.ts';
 import { History } from './history.ts';
 import { standInNode } from './stand-in-node.ts';
@@ -44,6 +45,8 @@ export interface ClusterOptions {
   readonly kill?: KillPoint;
   readonly traits?: Partial<DriverTraits>;
   readonly nodes?: readonly string[];
+  /** What the control plane's caches do not see for a while. */
+  readonly stale?: StaleWatch;
 }
 
 const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
@@ -152,9 +155,24 @@ export class Cluster {
       services.push(...server.services);
     }
     handler = recordWrites(handler, name, this.writes);
+    if (this.options.stale !== undefined)
+      handler = staleWatches(handler, this.options.stale, this.#frozenAfter());
     const socket = this.#controllerSocket;
     const drivers = socket === undefined ? [] : [gatedConnection(socket, gate, name)];
     await runServices([...services, ...controlPlaneLoops(effects, { handler, drivers })], signal);
+  }
+
+  /** Frozen once `after` killable effects have happened, and for `ms` of virtual time from then. */
+  #frozenAfter(): Freezer {
+    const { after = 0, ms = 0 } = this.options.stale ?? {};
+    let thaws: Promise<void> | undefined;
+    return {
+      hold: () => {
+        if (this.scheduler.killableEffects < after) return undefined;
+        thaws ??= new Promise((resolve) => this.clock.after(ms, 'deadline', () => resolve()));
+        return thaws;
+      },
+    };
   }
 
   /** Starts a node's agent; a node that was powered off comes back with another boot. */

@@ -15,6 +15,7 @@ import {
   pods,
   volumeAttachments,
 } from '#api/resources.ts';
+import { growOnNode } from '#agent/world/expand-operation.ts';
 import { formatMicroTime, formatTime, sleep } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import { ApiError } from '#client/api-error.ts';
@@ -186,6 +187,7 @@ class Pass {
       (await this.#takeAway(wants, there)) ??
       (await this.#report(node, wants, there, signal)) ??
       (await this.#bring(node, wants, there)) ??
+      (await this.#grow(wants, there)) ??
       (await this.#finish(mine, wants, there, signal)) ??
       SETTLED
     );
@@ -291,6 +293,42 @@ class Pass {
     if (attachment.metadata.deletionTimestamp !== undefined) return undefined;
     if (attachment.metadata.annotations?.[BOOT_ID] !== bootId) return undefined;
     return attachment.status.attachmentMetadata ?? {};
+  }
+
+  /** What the controller side has left to this node: the agent's own operation. */
+  async #grow(wants: readonly Want[], there: readonly NodePath[]): Promise<Outcome | undefined> {
+    const { claims } = this.#caches;
+    for (const { volume, target, staging } of wants) {
+      const { namespace = '', name = '', uid = '' } = volume.spec?.claimRef ?? {};
+      const status = claims.get(`${namespace}/${name}`)?.status?.allocatedResourceStatuses?.storage ?? '';
+      const isDue = status === 'NodeResizePending' || status === 'NodeResizeInProgress';
+      if (!isDue || !there.some(({ path }) => path === target)) continue;
+      const { driver, connection } = this.#options;
+      const registered = { name: driver, node: connection.node, capabilities: new Set(['EXPAND_VOLUME']) };
+      await growOnNode(this.#deps, registered, {
+        claim: { namespace, name, uid },
+        persistentVolume: volume.metadata.name,
+        volume: {
+          handle: volume.spec?.csi?.volumeHandle ?? '',
+          mode: 'Filesystem',
+          fsType: '',
+          mountFlags: [],
+          accessMode: 'SINGLE_NODE_MULTI_WRITER',
+          readOnly: false,
+          mountGroup: '',
+          volumeContext: {},
+          publishContext: {},
+        },
+        volumePath: target,
+        stagePath: staging,
+        secrets: {},
+        grownTo: undefined,
+      });
+      const { metadata } = await this.#deps.api.get(persistentVolumeClaims, { namespace, name });
+      const { resourceVersion } = metadata;
+      return { kind: 'progressed', wrote: { informer: claims, resourceVersion } };
+    }
+    return undefined;
   }
 
   async #finish(

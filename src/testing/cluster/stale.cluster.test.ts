@@ -1,0 +1,57 @@
+// Stale and unseen: for every resource that the loops cache, its watches stand still at some point of every scenario,
+// and then tell all at once or break. The end is as without, and no invariant is broken on the way.
+// HOLDFAST_SIM_SEEDS=n begins the freeze at every effect with n seeds; without it, at one effect.
+import { describe, expect, test } from 'vitest';
+import { checkInvariants } from '../invariants/check.ts';
+import { startCluster } from './cluster.ts';
+import { play, remains, type Scenario, SCENARIOS } from './scenarios.ts';
+import type { StaleWatch } from './stale-watches.ts';
+
+const seeds = Number(process.env['HOLDFAST_SIM_SEEDS'] ?? 0);
+const CACHED = [
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'pods',
+  'nodes',
+  'volumeattachments',
+  'configmaps',
+];
+// Long enough that every retry of the others comes and goes.
+const FREEZE_MS = 90_000;
+
+async function playStale(scenario: Scenario, seed: number, stale: StaleWatch): Promise<void> {
+  const cluster = await startCluster({ seed, nodes: scenario.nodes ?? [], stale });
+  try {
+    await play(cluster, scenario);
+    await cluster.settle();
+    expect(await remains(cluster)).toEqual(scenario.leaves);
+    checkInvariants(cluster.world(true));
+  } catch (error) {
+    const at = `seed ${seed}, ${stale.plural} ${stale.then} after effect ${stale.after}`;
+    const trace = cluster.scheduler.trace.join('\n');
+    throw new Error(`${at}: ${error instanceof Error ? error.message : ''}\n${trace}`, { cause: error });
+  } finally {
+    await cluster[Symbol.asyncDispose]();
+  }
+}
+
+describe.each(CACHED)('with a stale cache of %s', (plural) => {
+  test.each(SCENARIOS)('"$name" ends the same', { timeout: 3_600_000 }, async (scenario) => {
+    if (seeds === 0) {
+      const at = 9 + CACHED.indexOf(plural);
+      await playStale(scenario, 1, {
+        plural,
+        after: at,
+        ms: FREEZE_MS,
+        then: at % 2 === 0 ? 'late' : 'unseen',
+      });
+    }
+    for (let seed = 1; seed <= seeds; seed++) {
+      for (let after = 5; after <= 40; after += 2) {
+        for (const then of ['late', 'unseen'] as const) {
+          await playStale(scenario, seed, { plural, after, ms: FREEZE_MS, then });
+        }
+      }
+    }
+  });
+});
