@@ -68,19 +68,12 @@ export async function startHoldfast(
   // One that was killed left its own.
   rmSync(`${runDir}/ready`, { force: true });
   const startedAt = performance.now();
-  const [program = '', ...rest] = [
-    ...wrapper,
-    process.execPath,
-    ...['dist/holdfast.mjs', 'up', '--data-dir', dataDir, '--port', '0', ...args],
-  ];
+  const up = [process.execPath, 'dist/holdfast.mjs', 'up', '--data-dir', dataDir, '--port', '0', ...args];
+  const [program = '', ...rest] = [...wrapper, ...up];
   const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // A test that fails half-way leaves no Holdfast behind when its process ends.
-  const killLeft = (): void => void child.kill('SIGKILL');
-  process.once('exit', killLeft);
-  void exited.then(() => process.off('exit', killLeft));
   await until('the API server', () => {
     if (child.exitCode !== null) throw new Error(`holdfast up ended with ${child.exitCode}: ${errors}`);
     return existsSync(`${runDir}/ready`) ? true : undefined;
