@@ -8,12 +8,14 @@ import type { LoopDeps, Service } from '#client/loop.ts';
 import { attachmentLoop } from '#controllers/attachment/connect.ts';
 import { bindingLoop } from '#controllers/binding/connect.ts';
 import { expansionLoop } from '#controllers/expansion/connect.ts';
+import { ephemeralLoop } from '#controllers/ephemeral/connect.ts';
 import { namespacesLoop } from '#controllers/namespaces/connect.ts';
 import { nodeLifecycleLoop } from '#controllers/node-lifecycle/connect.ts';
 import { protectionLoop } from '#controllers/protection/connect.ts';
 import { serviceAccountsLoop } from '#controllers/service-accounts/connect.ts';
 import type { CsiConnection } from '#csi/client.ts';
 import { introduceDriver } from '#csi/driver.ts';
+import { inTurn } from '#csi/in-turn.ts';
 import { schedulerLoop } from '#scheduler/connect.ts';
 import { attacherLoop } from '#sidecars/attacher/connect.ts';
 import { capacityLoop } from '#sidecars/provisioner/capacity/connect.ts';
@@ -29,6 +31,7 @@ const LOOPS: readonly { readonly name: string; readonly component: string; reado
   { name: 'binding', component: 'persistentvolume-controller', make: (deps) => bindingLoop(deps) },
   { name: 'attachment', component: 'attachdetach-controller', make: (deps) => attachmentLoop(deps) },
   { name: 'expansion', component: 'volume_expand', make: (deps) => expansionLoop(deps) },
+  { name: 'ephemeral', component: 'ephemeral_volume', make: (deps) => ephemeralLoop(deps) },
   { name: 'protection', component: 'protection-controller', make: (deps) => protectionLoop(deps) },
   { name: 'namespaces', component: 'namespace-controller', make: (deps) => namespacesLoop(deps) },
   {
@@ -89,7 +92,7 @@ function sidecarsOf(context: LoopContext, connection: CsiConnection): Service {
     name: 'sidecars',
     async run(signal) {
       const { clock, log } = context.effects;
-      const driver = await introduceDriver(connection, { clock, log, retryMs: 50 }, signal);
+      const driver = await introduceDriver(inTurn(connection), { clock, log, retryMs: 50 }, signal);
       if (driver === undefined) return;
       const services = [
         { name: 'provisioner', make: provisionerLoop },
