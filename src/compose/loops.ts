@@ -12,6 +12,7 @@ import { ephemeralLoop } from '#controllers/ephemeral/connect.ts';
 import { namespacesLoop } from '#controllers/namespaces/connect.ts';
 import { nodeLifecycleLoop } from '#controllers/node-lifecycle/connect.ts';
 import { protectionLoop } from '#controllers/protection/connect.ts';
+import { quotaLoop } from '#controllers/quota/connect.ts';
 import { serviceAccountsLoop } from '#controllers/service-accounts/connect.ts';
 import type { CsiConnection } from '#csi/client.ts';
 import { introduceDriver } from '#csi/driver.ts';
@@ -39,6 +40,7 @@ const LOOPS: readonly { readonly name: string; readonly component: string; reado
     component: 'serviceaccount-controller',
     make: (deps) => serviceAccountsLoop(deps),
   },
+  { name: 'quota', component: 'resourcequota-controller', make: (deps) => quotaLoop(deps) },
   { name: 'node-lifecycle', component: 'node-controller', make: (deps) => nodeLifecycleLoop(deps) },
   { name: 'scheduler', component: 'default-scheduler', make: (deps) => schedulerLoop(deps) },
 ];

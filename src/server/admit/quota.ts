@@ -110,8 +110,8 @@ function refuseExcess({ definition, name }: Target, quota: StoredObject, change:
   const shown = (text: (resource: string, amount: bigint) => string): string =>
     exceeded.map(([resource, amount]) => `${resource}=${text(resource, amount)}`).join(',');
   const requested = shown((resource, amount) => inFormOf(hard[resource], amount));
-  const already = shown((resource) => String(used[resource]));
-  const limited = shown((resource) => String(hard[resource]));
+  const already = shown((resource) => inFormOf(hard[resource], nanosOf(used[resource])));
+  const limited = shown((resource) => inFormOf(hard[resource], nanosOf(hard[resource])));
   const why = `exceeded quota: ${quota.name}, requested: ${requested}, used: ${already}, limited: ${limited}`;
   throw forbidden(definition.resource, name, why);
 }
