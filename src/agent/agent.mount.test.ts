@@ -529,7 +529,7 @@ test('AGT71 AGT73 AGT75: a pod with projected files, parts of them and an inline
   expect(await below('mount-records')).toEqual([]);
 });
 
-test('AGT76: a pod that writes more than its emptyDir may hold is evicted', { timeout: 40_000 }, async () => {
+test('AGT83: a pod that writes more than its emptyDir may hold is evicted', { timeout: 40_000 }, async () => {
   await admin.create(
     pods,
     podObject('greedy', {

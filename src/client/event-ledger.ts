@@ -6,6 +6,7 @@ export interface EventFacts {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
+  readonly fieldPath?: string;
 }
 
 /** One Event object: what it says, how often it was told, and the name it is stored under once it was written. */
@@ -31,9 +32,8 @@ export class EventLedger {
 
   /** Counts an event in; `now` is wall-clock milliseconds. */
   tell(about: ApiObject, facts: EventFacts, now: number): LedgerEntry {
-    const key = [about.metadata.uid ?? about.metadata.name, facts.type, facts.reason, facts.message].join(
-      '\0',
-    );
+    const { type, reason, message, fieldPath = '' } = facts;
+    const key = [about.metadata.uid ?? about.metadata.name, type, reason, message, fieldPath].join('\0');
     const known = this.#entries.get(key);
     const isFresh = known !== undefined && now - known.lastAt < WINDOW_MS;
     const entry = isFresh ? known : newEntry(key, about, facts, now);

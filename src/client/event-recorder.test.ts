@@ -108,3 +108,16 @@ test('CLT34: an event of a cluster-scoped object is written to the namespace def
   expect(event?.metadata.name).toMatch(/^node-1\.[0-9a-f]{16}$/);
   expect(event?.message?.length).toBe(1024);
 });
+
+test('CLT49: events about two parts of an object are two', async () => {
+  const about = claim();
+  recorder.record(about, { ...waiting, fieldPath: 'spec.a' });
+  recorder.record(about, { ...waiting, fieldPath: 'spec.b' });
+  recorder.record(about, { ...waiting, fieldPath: 'spec.a' });
+  await clock.advance(1000);
+  const found = (await stored()).map(({ involvedObject, count }) => [involvedObject.fieldPath, count]);
+  expect(found).toEqual([
+    ['spec.a', 2],
+    ['spec.b', 1],
+  ]);
+});

@@ -130,7 +130,8 @@ class BackgroundRecorder implements EventRecorder, Service {
   }
 
   #eventOf(entry: LedgerEntry, namespace: string): Event & ApiObject & { metadata: { name: string } } {
-    const { about, facts } = entry;
+    const { about } = entry;
+    const { fieldPath, ...facts } = entry.facts;
     const { component, host, random } = this.#deps;
     const { name = '', uid, resourceVersion } = about.metadata;
     const suffix = random.uuid().replaceAll('-', '').slice(0, 16);
@@ -143,6 +144,7 @@ class BackgroundRecorder implements EventRecorder, Service {
         name,
         uid,
         resourceVersion,
+        ...(fieldPath === undefined ? {} : { fieldPath }),
       },
       ...facts,
       source: host === undefined ? { component } : { component, host },

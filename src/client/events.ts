@@ -5,6 +5,12 @@ export interface EventRecorder {
   /** Never rejects and never blocks the loop: events are best effort and bounded. */
   record(
     about: ApiObject,
-    event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
+    event: {
+      readonly type: 'Normal' | 'Warning';
+      readonly reason: string;
+      readonly message: string;
+      /** The part of the object that it is about: `spec.containers{main}`. */
+      readonly fieldPath?: string;
+    },
   ): void;
 }

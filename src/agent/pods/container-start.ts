@@ -3,6 +3,7 @@
 import type { Container, Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { configMaps, secrets } from '#api/resources.ts';
+import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import { ApiError } from '#client/api-error.ts';
@@ -11,6 +12,7 @@ import type { PodRuntimeClient } from '../runtime/pod-runtime.ts';
 import { configMapKeys, secretKeys } from '../world/object-keys.ts';
 import { podLogDirectory } from '../paths.ts';
 import { containerConfig, identityOfPod, sandboxConfig } from './container-config.ts';
+import { formatMilliseconds, tellContainer } from './container-events.ts';
 import { containerDevices, containerMounts, type MountsDeps } from './container-mounts.ts';
 import { ContainerConfigError, environmentOf, type KeyReader } from './environment.ts';
 import type { SandboxRun } from './runtime-state.ts';
@@ -18,6 +20,7 @@ import type { Waiting } from './status.ts';
 
 export interface ContainerStartDeps extends MountsDeps {
   readonly api: ApiClient;
+  readonly clock: Clock;
   readonly events: EventRecorder;
   readonly runtime: PodRuntimeClient;
   readonly logsRoot: string;
@@ -61,6 +64,7 @@ async function named<T>(reason: string, step: () => Promise<T>): Promise<T> {
 export async function startContainer(deps: ContainerStartDeps, request: StartRequest): Promise<void> {
   const { events, runtime, logsRoot, agentId } = deps;
   const { pod, container, sandbox } = request;
+  const { name } = container;
   const imageRef = await ensureImage(deps, request);
   const sandboxOptions = sandboxConfig(pod, { attempt: sandbox.attempt, logsRoot, agentId });
   const id = await named('CreateContainerError', async () => {
@@ -69,13 +73,9 @@ export async function startContainer(deps: ContainerStartDeps, request: StartReq
     const config = await configOf(deps, request, imageRef);
     return runtime.createContainer(sandbox.id, config, sandboxOptions);
   });
-  events.record(pod, {
-    type: 'Normal',
-    reason: 'Created',
-    message: `Container created: ${container.name}`,
-  });
+  tellContainer(events, pod, { name, type: 'Normal', reason: 'Created', message: 'Container created' });
   await named('RunContainerError', () => runtime.startContainer(id));
-  events.record(pod, { type: 'Normal', reason: 'Started', message: `Container started: ${container.name}` });
+  tellContainer(events, pod, { name, type: 'Normal', reason: 'Started', message: 'Container started' });
 }
 
 async function configOf(
@@ -106,20 +106,34 @@ function keyReader(api: ApiClient, namespace: string): KeyReader {
 /** The image as the runtime calls it, pulled when the policy says so. */
 async function ensureImage(deps: ContainerStartDeps, { pod, container }: StartRequest): Promise<string> {
   const { runtime, events } = deps;
-  const { image = '', imagePullPolicy: policy = 'IfNotPresent' } = container;
+  const { name, image = '', imagePullPolicy: policy = 'IfNotPresent' } = container;
   if (!deps.usesImages) {
     const message = `The sandbox runtime does not use images: "${image}" was neither pulled nor run`;
-    events.record(pod, { type: 'Normal', reason: 'ImageNotUsed', message });
+    tellContainer(events, pod, { name, type: 'Normal', reason: 'ImageNotUsed', message });
     return image;
   }
   const present =
     policy === 'Always' ? undefined : await named('ImageInspectError', () => runtime.findImage(image));
-  if (present !== undefined) return present === '' ? image : present;
+  if (present !== undefined) {
+    const message = `Container image "${image}" already present on machine and can be accessed by the pod`;
+    tellContainer(events, pod, { name, type: 'Normal', reason: 'Pulled', message });
+    return present.id === '' ? image : present.id;
+  }
   if (policy === 'Never') {
     const message = `Container image "${image}" is not present with pull policy of Never`;
     throw new ContainerStartError('ErrImageNeverPull', new Error(message));
   }
+  tellContainer(events, pod, {
+    name,
+    type: 'Normal',
+    reason: 'Pulling',
+    message: `Pulling image "${image}"`,
+  });
+  const began = deps.clock.elapsed();
   const pulled = await named('ErrImagePull', () => runtime.pullImage(image));
-  events.record(pod, { type: 'Normal', reason: 'Pulled', message: `Successfully pulled image "${image}"` });
+  const took = formatMilliseconds(deps.clock.elapsed() - began);
+  const bytes = (await runtime.findImage(image).catch(() => undefined))?.bytes ?? '0';
+  const message = `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${bytes} bytes.`;
+  tellContainer(events, pod, { name, type: 'Normal', reason: 'Pulled', message });
   return pulled === '' ? image : pulled;
 }

@@ -59,7 +59,7 @@ test.each([
   },
   { when: 'what it likes', mount: emptyDir(undefined), result: {}, evicts: false, ran: 0 },
   { when: 'memory', mount: emptyDir(1024n, 'memory'), result: {}, evicts: false, ran: 0 },
-])('AGT76: a pod that takes $when', async ({ mount, result, evicts, ran }) => {
+])('AGT83: a pod that takes $when', async ({ mount, result, evicts, ran }) => {
   const said = evicts ? ['u: Usage of EmptyDir volume "e" exceeds the limit "1Ki". '] : [];
   expect(await evictions(mount, result)).toEqual({ ran, said });
 });

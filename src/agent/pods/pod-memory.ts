@@ -15,6 +15,8 @@ export class PodMemory {
   evicted: string | undefined;
   isResolved = false;
   unresolved: readonly UnresolvedVolume[] = [];
+  /** Since when its volumes are waited for (monotonic milliseconds). */
+  waitingSince: number | undefined;
   /** Looks in a row that left something unresolved. */
   unresolvedLooks = 0;
   /** When the objects behind its volumes are read again (monotonic milliseconds). */

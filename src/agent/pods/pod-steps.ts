@@ -6,6 +6,7 @@ import { hasReason } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { podLogDirectory } from '../paths.ts';
 import { identityOfPod, sandboxConfig } from './container-config.ts';
+import { tellContainer } from './container-events.ts';
 import { ContainerStartError, startContainer } from './container-start.ts';
 import type { PodStep, PodView } from './decide.ts';
 import { removePodDirectories } from './pod-directory.ts';
@@ -40,13 +41,12 @@ export async function performStep(deps: PodWorkersDeps, input: StepInput): Promi
       await runtime.removeContainer(step.id);
       return 'done';
     case 'stop-containers':
-      await stopContainers(deps, memory, step);
+      await stopContainers(deps, input, step);
       return 'done';
     case 'restart-sick': {
       const { id, name, probe } = step.run;
       const message = `Container ${name} failed ${probe} probe, will be restarted`;
-      if (memory.pod !== undefined)
-        deps.events.record(memory.pod, { type: 'Normal', reason: 'Killing', message });
+      tellKilling(deps, memory, name, message);
       await runtime.stopContainer(id, step.graceSeconds);
       return 'done';
     }
@@ -96,16 +96,18 @@ async function runSandbox(deps: PodWorkersDeps, memory: PodMemory, attempt: numb
   }
 }
 
+function tellKilling(deps: PodWorkersDeps, { pod }: PodMemory, name: string, message: string): void {
+  if (pod !== undefined)
+    tellContainer(deps.events, pod, { name, type: 'Normal', reason: 'Killing', message });
+}
+
 async function stopContainers(
   deps: PodWorkersDeps,
-  { pod }: PodMemory,
+  { memory, view }: StepInput,
   step: Extract<PodStep, { kind: 'stop-containers' }>,
 ): Promise<void> {
-  if (pod !== undefined) {
-    for (const name of new Set(pod.spec?.containers.map((one) => one.name))) {
-      deps.events.record(pod, { type: 'Normal', reason: 'Killing', message: `Stopping container ${name}` });
-    }
-  }
+  const stopped = view.runtime.runs.filter(({ id }) => step.ids.includes(id));
+  for (const { name } of stopped) tellKilling(deps, memory, name, `Stopping container ${name}`);
   await Promise.all(step.ids.map((id) => deps.runtime.stopContainer(id, step.graceSeconds)));
 }
 
@@ -151,9 +153,17 @@ function startFailed(
   memory.startFailures.set(name, { count, retryAt: deps.clock.elapsed() + retryAfterMs });
   memory.waiting.set(name, error.waiting);
   if (memory.pod !== undefined) {
-    deps.events.record(memory.pod, { type: 'Warning', reason: 'Failed', message: `Error: ${error.message}` });
+    for (const message of failureTexts(error)) {
+      tellContainer(deps.events, memory.pod, { name, type: 'Warning', reason: 'Failed', message });
+    }
   }
   return { kind: 'blocked', because: error.waiting.reason, retryAfterMs };
+}
+
+/** A pull is told with its cause, then by its name, as the kubelet does. */
+function failureTexts({ message, waiting }: ContainerStartError): readonly string[] {
+  if (waiting.reason !== 'ErrImagePull') return [`Error: ${message}`];
+  return [`Failed to pull image: ${message}`, 'Error: ErrImagePull'];
 }
 
 /** Only with proof; without it the directory stays, reported, since what stands there is not ours to remove. */

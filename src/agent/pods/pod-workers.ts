@@ -18,6 +18,7 @@ import type { ContainerRun, PodRuntime } from './runtime-state.ts';
 import { podStatus } from './status.ts';
 import { writeStatus } from './status-writer.ts';
 import { resolveVolumes } from '../world/resolve.ts';
+import { tellBackOff } from './container-events.ts';
 import { bySource } from './volume-events.ts';
 
 /** Config maps and secrets are read again this often, besides the events: the kubelet's sync period. */
@@ -59,7 +60,7 @@ export class PodWorkers {
     if (memory !== undefined) memory.resolveAgainAt = 0;
   }
 
-  /** The pod fails with reason Evicted and is taken down (AGT76). */
+  /** The pod fails with reason Evicted and is taken down (AGT83). */
   evict(podUid: string, message: string): void {
     const memory = this.#memory.get(podUid);
     if (memory?.pod === undefined || memory.evicted !== undefined) return;
@@ -182,12 +183,14 @@ export class PodWorkers {
       step.kind === 'release-volumes' ||
       step.kind === 'finalize';
     if (isStatement && !(await this.#state(memory, view))) return { kind: 'progressed' };
+    if (step.kind !== 'wait') memory.waitingSince = undefined;
     switch (step.kind) {
       case 'settled':
         return { kind: 'settled' };
       case 'wait':
         return this.#wait(uid, memory, step.because);
       case 'wait-until': {
+        if (memory.pod !== undefined) tellBackOff(this.#deps.events, memory.pod, view);
         const retryAfterMs = Math.max(1, step.at - this.#deps.clock.now());
         return { kind: 'blocked', because: 'restart back-off', retryAfterMs };
       }
@@ -233,7 +236,10 @@ export class PodWorkers {
     const isTold = looks === 0 || looks > TOLD_AFTER_LOOKS;
     if (because === 'volumes' && memory.pod !== undefined && isTold) {
       const { pending } = await this.#deps.volumes.podVolumes(uid);
-      this.#deps.tellVolumes(memory.pod, { unresolved: memory.unresolved, pending });
+      const now = this.#deps.clock.elapsed();
+      memory.waitingSince ??= now;
+      const waitedMs = now - memory.waitingSince;
+      this.#deps.tellVolumes(memory.pod, { unresolved: memory.unresolved, pending, waitedMs });
     }
     const soon = Math.min(UNRESOLVED_MS, UNRESOLVED_FIRST_MS * 2 ** Math.min(10, looks - 1));
     const retryAfterMs = looks > 0 ? soon : WAIT_MS;

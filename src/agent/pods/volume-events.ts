@@ -15,21 +15,50 @@ export function bySource(pod: Pod | undefined): boolean {
   return (pod?.spec?.volumes ?? []).some(isAgentWritten);
 }
 
-/** Records what stands in the way. Waits that are the normal course of an attach are not worth an event. */
-export function tellVolumes(
-  events: EventRecorder,
-  pod: Stored<Pod>,
-  state: { readonly unresolved: readonly UnresolvedVolume[]; readonly pending: readonly PendingVolume[] },
-): void {
-  for (const { volume, because } of state.unresolved) warn(events, pod, volume, because);
-  for (const { volume, because } of state.pending) {
-    const isNormal =
-      because === undefined || ['waiting: in-use-not-stored', 'waiting: not-attached'].includes(because);
-    if (!isNormal) warn(events, pod, volume, because);
-  }
+export interface VolumeWait {
+  readonly unresolved: readonly UnresolvedVolume[];
+  readonly pending: readonly PendingVolume[];
+  readonly waitedMs: number;
 }
 
-function warn(events: EventRecorder, pod: Stored<Pod>, volume: string, because: string): void {
-  const message = `Unable to set up volume "${volume}" of pod "${pod.metadata.name}": ${because}`;
-  events.record(pod, { type: 'Warning', reason: 'FailedMount', message });
+/** After so long also an attach that takes its normal course is worth an event: the kubelet's time. */
+const PATIENCE_MS = 123_000;
+const ATTACHING: ReadonlySet<string> = new Set(['waiting: in-use-not-stored', 'waiting: not-attached']);
+
+/** Records what stands in the way, in the kubelet's words: each failed step, and what the pod waits for as a whole. */
+export function tellVolumes(events: EventRecorder, pod: Stored<Pod>, wait: VolumeWait): void {
+  const warn = (message: string): void =>
+    events.record(pod, { type: 'Warning', reason: 'FailedMount', message });
+  for (const volume of wait.pending) {
+    const message = failureOf(volume);
+    if (message !== undefined) warn(message);
+  }
+  const because = wait.unresolved.map((one) => one.because);
+  if (because.length > 0) warn(summary(wait, because.join('; ')));
+  else if (wait.waitedMs >= PATIENCE_MS) warn(summary(wait, 'timed out waiting for the condition'));
+}
+
+function failureOf({ name, driver, because = '' }: PendingVolume): string | undefined {
+  const [, step, error] = /^(stage|publish) failed: (.*)$/s.exec(because) ?? [];
+  if (step !== undefined) {
+    return `MountVolume.${step === 'stage' ? 'MountDevice' : 'SetUp'} failed for volume "${name}" : ${error}`;
+  }
+  if (because === 'waiting: driver-missing') {
+    const missing = `driver name ${driver ?? ''} not found in the list of registered CSI drivers`;
+    return `MountVolume.MountDevice failed for volume "${name}" : ${missing}`;
+  }
+  return because === '' || ATTACHING.has(because)
+    ? undefined
+    : `MountVolume.SetUp failed for volume "${name}" : ${because}`;
+}
+
+function summary({ unresolved, pending }: VolumeWait, because: string): string {
+  const list = (names: readonly string[]): string => `[${[...names].sort().join(' ')}]`;
+  const unmounted = [...pending, ...unresolved].map(({ volume }) => volume);
+  const unattached = pending.flatMap((one) => (ATTACHING.has(one.because ?? '') ? [one.volume] : []));
+  const unprocessed = unresolved.map(({ volume }) => volume);
+  return (
+    `Unable to attach or mount volumes: unmounted volumes=${list(unmounted)}, ` +
+    `unattached volumes=${list(unattached)}, failed to process volumes=${list(unprocessed)}: ${because}`
+  );
 }

@@ -159,10 +159,10 @@ export class PodRuntimeClient {
     }
   }
 
-  /** The runtime's reference of an image that it has; undefined when it has not. */
-  async findImage(image: string): Promise<string | undefined> {
+  /** The runtime's reference of an image that it has and its size; undefined when it has not. */
+  async findImage(image: string): Promise<{ readonly id: string; readonly bytes: string } | undefined> {
     const { image: found } = await this.#cri.images.imageStatus({ image: { image } }, LOOK);
-    return found === null ? undefined : found.id;
+    return found === null ? undefined : { id: found.id, bytes: found.size };
   }
 
   async pullImage(image: string): Promise<string> {

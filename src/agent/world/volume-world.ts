@@ -43,7 +43,11 @@ export interface VolumeWorldDeps extends OperationDeps, ProofDeps {
 }
 
 export interface PendingVolume {
+  /** The name in the pod's spec. */
   readonly volume: string;
+  /** The name that users know it by: its PersistentVolume's, where it has one. */
+  readonly name: string;
+  readonly driver: string | undefined;
   readonly because: string | undefined;
 }
 export interface PodVolumes {
@@ -160,9 +164,18 @@ export class VolumeWorld {
       // OBSERVED: somebody unmounted what we had published. No event tells of it: this look does (AGT82).
       if (record?.phase === 'done' && presence !== 'present') this.#queue.enqueue(keyOfMount(mount));
       if (record !== undefined && isReady) ready.set(mount.volumeName, record.hostPath);
-      else pending.push({ volume: mount.volumeName, because: this.#problems.get(keyOfMount(mount)) });
+      else pending.push(this.#pending(mount));
     }
     return { ready, pending };
+  }
+
+  #pending(mount: DesiredMount): PendingVolume {
+    const { source, volumeName: volume } = mount;
+    const of =
+      source.type === 'csi'
+        ? { name: source.persistentVolume, driver: source.driver }
+        : { name: volume, driver: undefined };
+    return { volume, ...of, because: this.#problems.get(keyOfMount(mount)) };
   }
 
   /** True when nothing of this pod is recorded any more. */
