@@ -4,6 +4,7 @@ import { sha256Hex } from '#base/sha256.ts';
 import { attachmentName, parseUniqueVolumeName, uniqueVolumeName } from './attachment-name.ts';
 import { isTerminal } from './pod-state.ts';
 import { claimsOfPod, ephemeralClaimName, isClaimOwnedByPod } from './pod-volumes.ts';
+import { migratedDriver, successorOf } from './migration.ts';
 import { decideReclaim } from './reclaim.ts';
 import { bindsOnFirstConsumer, canProvision, classOfClaim, classOfVolume } from './storage-class.ts';
 import { defaultClass, leavesClassOpen } from './storage-class.ts';
@@ -126,10 +127,11 @@ test.each([
   {
     rule: 'RUL82',
     policy: 'Delete',
-    provisioner: 'kubernetes.io/aws-ebs',
+    provisioner: 'kubernetes.io/host-path',
     kind: 'impossible',
     reason: 'VolumeFailedDelete',
   },
+  { rule: 'RUL140', policy: 'Delete', provisioner: 'kubernetes.io/aws-ebs', kind: 'external' },
   { rule: 'RUL82', policy: 'Recycle', kind: 'impossible', reason: 'VolumeFailedRecycle' },
   {
     rule: 'RUL83',
@@ -144,3 +146,27 @@ test.each([
     ...(reason === undefined ? {} : { reason }),
   });
 });
+
+test('RUL84: what a pod can mount without a driver can be recycled', () => {
+  const recycled = (spec: PersistentVolume['spec']) =>
+    decideReclaim({ metadata: {}, spec: { persistentVolumeReclaimPolicy: 'Recycle', ...spec } }).kind;
+  expect(recycled({ hostPath: { path: '/d' } })).toBe('recycle');
+  expect(recycled({ nfs: { path: '/d', server: 's' } })).toBe('recycle');
+  expect(recycled({ csi: { driver: 'd', volumeHandle: 'h' } })).toBe('impossible');
+});
+
+test.each([
+  {
+    rule: 'RUL140',
+    provisioner: 'kubernetes.io/gce-pd',
+    driver: 'pd.csi.storage.gke.io',
+    successor: 'pd.csi.storage.gke.io',
+  },
+  { rule: 'RUL141', provisioner: 'kubernetes.io/rbd', driver: undefined, successor: 'rbd.csi.ceph.com' },
+  { rule: 'RUL141', provisioner: 'kubernetes.io/glusterfs', driver: undefined, successor: undefined },
+])(
+  '$rule: $provisioner belongs to $driver, and $successor is to be used',
+  ({ provisioner, driver, successor }) => {
+    expect([migratedDriver(provisioner), successorOf(provisioner)]).toEqual([driver, successor]);
+  },
+);

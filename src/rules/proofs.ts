@@ -46,7 +46,7 @@ export interface ProofPreconditions {
   readonly resourceVersion: string;
 }
 
-class Proof<Kind extends string> {
+export class Proof<Kind extends string> {
   readonly kind: Kind;
   readonly #evidence: readonly Evidence[];
 
@@ -124,7 +124,7 @@ export type ProofResult<P> =
   | { readonly kind: 'proven'; readonly proof: P }
   | { readonly kind: 'refused'; readonly because: string };
 
-function refused(because: string): { readonly kind: 'refused'; readonly because: string } {
+export function refused(because: string): { readonly kind: 'refused'; readonly because: string } {
   return { kind: 'refused', because };
 }
 
@@ -288,7 +288,7 @@ async function proveGivenUp(live: LiveReads, orphan: OrphanVolume, signal?: Abor
   return isThis ? facts(seen('configmaps', intent, 'given up')) : refused('the intent does not give it up');
 }
 
-async function proveUnclaimed(
+export async function proveUnclaimed(
   live: LiveReads,
   of: OrphanVolume['claim'],
   volumeName: string | undefined,
@@ -388,11 +388,11 @@ function wants(pod: Pod, nodeName: string, { spec }: PersistentVolume): boolean 
   return claimsOfPod(pod).some(({ claimName }) => claimName === claim.name);
 }
 
-function facts(...evidence: readonly Evidence[]): Facts {
+export function facts(...evidence: readonly Evidence[]): Facts {
   return { kind: 'proven', proof: evidence };
 }
 
-function seen(plural: string, object: Stored<ApiObject>, shows: string): Evidence {
+export function seen(plural: string, object: Stored<ApiObject>, shows: string): Evidence {
   const { uid, resourceVersion } = object.metadata;
   return { object: `${plural}/${keyOf(object)}`, uid, resourceVersion, shows };
 }

@@ -1,5 +1,6 @@
 // What happens to a volume whose claim has gone: the decision, and who carries it out.
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
+import { migratedDriver } from './migration.ts';
 import { IN_TREE_PREFIX, PROVISIONED_BY } from './well-known.ts';
 
 export type Reclaim =
@@ -7,6 +8,8 @@ export type Reclaim =
   | { readonly kind: 'retain' }
   /** The provisioner named on the volume deletes the backend and then the object. */
   | { readonly kind: 'external'; readonly provisioner: string }
+  /** Its contents are removed and it is offered again. */
+  | { readonly kind: 'recycle' }
   /** Nobody here can do what the policy asks: the volume becomes Failed with this message. */
   | { readonly kind: 'impossible'; readonly reason: string; readonly message: string };
 
@@ -19,14 +22,21 @@ export function decideReclaim(volume: PersistentVolume): Reclaim {
     case 'Delete':
       return decideDelete(volume);
     case 'Recycle':
-      return impossible('VolumeFailedRecycle', 'No recycler plugin found for the volume!');
+      return decideRecycle(volume);
     default:
       return impossible('VolumeUnknownReclaimPolicy', `Volume has unrecognized reclaim policy "${policy}"`);
   }
 }
 
+/** As upstream: only directories that a pod can mount without a driver can be scrubbed by one. */
+function decideRecycle({ spec }: PersistentVolume): Reclaim {
+  if (spec?.hostPath !== undefined || spec?.nfs !== undefined) return { kind: 'recycle' };
+  return impossible('VolumeFailedRecycle', 'No recycler plugin found for the volume!');
+}
+
 function decideDelete(volume: PersistentVolume): Reclaim {
-  const provisioner = volume.metadata.annotations?.[PROVISIONED_BY] ?? '';
+  const named = volume.metadata.annotations?.[PROVISIONED_BY] ?? '';
+  const provisioner = migratedDriver(named) ?? named;
   if (provisioner !== '' && !provisioner.startsWith(IN_TREE_PREFIX)) return { kind: 'external', provisioner };
   const name = volume.metadata.name ?? '';
   return impossible(

@@ -7,6 +7,8 @@ export const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
 export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 /** On a volume: the provisioner that made it and that deletes its backend. */
 export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
+/** On a claim or volume of an in-tree provisioner: the CSI driver that serves it now. */
+export const MIGRATED_TO = 'pv.kubernetes.io/migrated-to';
 /** On a claim: the provisioner that is asked to make its volume. */
 export const STORAGE_PROVISIONER = 'volume.kubernetes.io/storage-provisioner';
 /** The older twin of STORAGE_PROVISIONER, which stock provisioners still read. */

@@ -5,10 +5,10 @@ import type { ApiObject, Stored } from '#api/object.ts';
 import { pointsAtClaim } from '#rules/claim-ref.ts';
 import { classOfClaim, classOfVolume } from '#rules/storage-class.ts';
 import { BETA_STORAGE_PROVISIONER, BIND_COMPLETED, BOUND_BY_CONTROLLER } from '#rules/well-known.ts';
-import { PROVISIONED_BY, SELECTED_NODE, STORAGE_PROVISIONER } from '#rules/well-known.ts';
+import { MIGRATED_TO, PROVISIONED_BY, SELECTED_NODE, STORAGE_PROVISIONER } from '#rules/well-known.ts';
 import { decideClaim } from './decide.ts';
 import { decideVolume } from './decide-volume.ts';
-import { type ClaimView, isFree } from './view.ts';
+import { type ClaimView, isFree, type Recycling } from './view.ts';
 
 type Claim = Stored<PersistentVolumeClaim>;
 type Volume = Stored<PersistentVolume>;
@@ -110,6 +110,53 @@ interface Row extends World {
 }
 const mine = { claimRef: pointer('uid-data') };
 const rows: readonly Row[] = [
+  {
+    rule: 'BND67',
+    when: 'an in-tree provisioner is named that has a driver now',
+    claim: { annotations: { [STORAGE_PROVISIONER]: 'kubernetes.io/gce-pd' } },
+    step: 'mark-migrated',
+  },
+  {
+    rule: 'BND67',
+    when: 'the mark is left of an earlier provisioner',
+    claim: { annotations: { ...asked, [MIGRATED_TO]: 'x' } },
+    step: 'mark-migrated',
+  },
+  {
+    rule: 'BND67',
+    when: 'nothing is said about a provisioner',
+    claim: { annotations: { [MIGRATED_TO]: 'x' } },
+    step: 'ask-provisioner',
+  },
+  {
+    rule: 'BND16',
+    when: 'the class names an in-tree provisioner with a successor',
+    storageClass: { ...gold, provisioner: 'kubernetes.io/aws-ebs' },
+    step: 'rest',
+    reason: 'ProvisioningFailed',
+    says: 'ebs.csi.aws.com',
+  },
+  {
+    rule: 'BND45',
+    when: 'it is Lost and another volume is free',
+    claim: { annotations: completed, spec: { volumeName: 'pv' }, status: { phase: 'Lost' } },
+    volumes: [{ name: 'free' }],
+    step: 'rest',
+  },
+  {
+    rule: 'BND45',
+    when: 'it is Lost and its volume belongs to another claim',
+    claim: { annotations: completed, spec: { volumeName: 'pv' }, status: { phase: 'Lost' } },
+    volumes: [{ spec: { claimRef: pointer('uid-x', 'other') } }],
+    step: 'rest',
+  },
+  {
+    rule: 'BND42',
+    when: 'it is Lost and its volume was made again',
+    claim: { annotations: completed, spec: { volumeName: 'pv' }, status: { phase: 'Lost' } },
+    volumes: [{}],
+    step: 'reserve pv',
+  },
   // The four writes (1-1, 1-8 to 1-10 upstream).
   { rule: 'BND1', when: 'a free volume fits', volumes: [{}], step: 'reserve pv' },
   {
@@ -445,14 +492,139 @@ interface VolumeRow {
   readonly when: string;
   readonly volume: VolumeParts;
   readonly claim?: ClaimParts;
+  readonly recycling?: Recycling;
   readonly step: object;
 }
 const retained = { persistentVolumeReclaimPolicy: 'Retain' as const, ...mine };
 const deletable = { persistentVolumeReclaimPolicy: 'Delete' as const, ...mine };
 const made = { [PROVISIONED_BY]: 'disk.holdfast.dev' };
-const inTree = { [PROVISIONED_BY]: 'kubernetes.io/aws-ebs' };
+const inTree = { [PROVISIONED_BY]: 'kubernetes.io/host-path' };
+const ebs = { [PROVISIONED_BY]: 'kubernetes.io/aws-ebs' };
+const migrated = { ...ebs, [MIGRATED_TO]: 'ebs.csi.aws.com' };
+const recycled = { persistentVolumeReclaimPolicy: 'Recycle' as const, hostPath: { path: '/d' }, ...mine };
+const scrubber = (phase: string, claimUid = 'uid-data') => ({
+  users: [],
+  scrubber: { name: 'recycler-for-pv', phase, claimUid },
+});
 const OWN = 'kubernetes.io/pv-controller';
 const volumeRows: readonly VolumeRow[] = [
+  {
+    rule: 'BND64',
+    when: 'it is released (6-1)',
+    volume: { phase: 'Released', spec: recycled },
+    recycling: { users: [], scrubber: undefined },
+    step: { kind: 'scrub' },
+  },
+  {
+    rule: 'BND64',
+    when: 'its claim is just gone',
+    volume: { phase: 'Bound', spec: recycled },
+    recycling: { users: [], scrubber: undefined },
+    step: { kind: 'release' },
+  },
+  ...['', 'Pending', 'Running'].map((phase) => ({
+    rule: 'BND64',
+    when: `its scrubber is "${phase}" (6-3)`,
+    volume: { phase: 'Released' as const, spec: recycled },
+    recycling: scrubber(phase),
+    step: { kind: 'rest' },
+  })),
+  {
+    rule: 'BND64',
+    when: 'it was bound by us and is scrubbed (6-1)',
+    volume: { phase: 'Released', spec: recycled, annotations: ours },
+    recycling: scrubber('Succeeded'),
+    step: { kind: 'roll-back', clears: 'pointer', news: { reason: 'VolumeRecycled', type: 'Normal' } },
+  },
+  {
+    rule: 'BND64',
+    when: 'a user had bound it and it is scrubbed (6-6)',
+    volume: { phase: 'Released', spec: recycled },
+    recycling: scrubber('Succeeded'),
+    step: { kind: 'roll-back', clears: 'uid' },
+  },
+  {
+    rule: 'BND64',
+    when: 'its scrubber did its work after an earlier claim',
+    volume: { phase: 'Released', spec: recycled },
+    recycling: scrubber('Succeeded', 'uid-old'),
+    step: { kind: 'drop-scrubber', pod: 'recycler-for-pv' },
+  },
+  {
+    rule: 'BND64',
+    when: 'it is free again and the scrubber is left',
+    volume: {
+      phase: 'Available',
+      spec: { persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path: '/d' } },
+    },
+    recycling: scrubber('Succeeded'),
+    step: { kind: 'drop-scrubber' },
+  },
+  {
+    rule: 'BND65',
+    when: 'a pod uses its claim (6-8, 6-9)',
+    volume: { phase: 'Released', spec: recycled },
+    recycling: { users: ['shop/web'], scrubber: undefined },
+    step: { kind: 'rest', news: { type: 'Normal', reason: 'VolumeFailedRecycle' } },
+  },
+  {
+    rule: 'BND65',
+    when: 'its scrubber failed (6-4)',
+    volume: { phase: 'Released', spec: recycled },
+    recycling: scrubber('Failed'),
+    step: { kind: 'set-phase', phase: 'Failed', news: { type: 'Warning', reason: 'VolumeFailedRecycle' } },
+  },
+  {
+    rule: 'BND65',
+    when: 'its scrubber failed and it is Failed',
+    volume: { phase: 'Failed', spec: recycled },
+    recycling: scrubber('Failed'),
+    step: { kind: 'rest' },
+  },
+  {
+    rule: 'BND67',
+    when: 'an in-tree provisioner made it that has a driver now',
+    volume: { phase: 'Bound', spec: mine, annotations: ebs },
+    claim: { spec: { volumeName: 'pv' } },
+    step: { kind: 'mark-migrated', driver: 'ebs.csi.aws.com' },
+  },
+  {
+    rule: 'BND67',
+    when: 'the mark is there and no driver took it over',
+    volume: { phase: 'Bound', spec: mine, annotations: { ...inTree, [MIGRATED_TO]: 'x' } },
+    step: { kind: 'mark-migrated', driver: undefined },
+  },
+  {
+    rule: 'BND67',
+    when: 'it is marked and released',
+    volume: { phase: 'Released', spec: deletable, annotations: migrated },
+    step: { kind: 'rest' },
+  },
+  {
+    rule: 'BND66',
+    when: 'it was migrated (13-3)',
+    volume: { phase: 'Bound', spec: deletable, annotations: migrated, finalizers: [OWN, 'x'] },
+    step: { kind: 'set-finalizers', finalizers: ['x'] },
+  },
+  {
+    rule: 'BND60',
+    when: 'its policy became Retain after it failed',
+    volume: { phase: 'Failed', spec: retained },
+    step: { kind: 'rest' },
+  },
+  {
+    rule: 'BND61',
+    when: 'its policy became Delete after it was retained',
+    volume: { phase: 'Released', spec: deletable, annotations: made },
+    step: { kind: 'rest' },
+  },
+  {
+    rule: 'BND52',
+    when: 'the new claim of the name is bound to it by name only',
+    volume: { phase: 'Bound', spec: { claimRef: pointer('uid-old') } },
+    claim: { spec: { volumeName: 'pv' } },
+    step: { kind: 'release' },
+  },
   {
     rule: 'BND50',
     when: 'it is new (4-1)',
@@ -578,9 +750,10 @@ const volumeRows: readonly VolumeRow[] = [
   },
 ];
 
-test.each(volumeRows)('$rule: a volume decides $step when $when', ({ volume, claim, step }) => {
+test.each(volumeRows)('$rule: a volume decides $step when $when', ({ volume, claim, recycling, step }) => {
   const found = claim === undefined ? undefined : aClaim(claim);
-  expect(decideVolume({ volume: aVolume(volume), claim: found })).toMatchObject(step);
+  const more = recycling === undefined ? {} : { recycling };
+  expect(decideVolume({ volume: aVolume(volume), claim: found, ...more })).toMatchObject(step);
 });
 
 test('BND11: only a volume that points at the claim counts as pointing', () => {

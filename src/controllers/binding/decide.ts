@@ -11,6 +11,7 @@ import type { Stored } from '#api/object.ts';
 import { claimKeyOf, hasUid, isReservedFor, pointsAtClaim } from '#rules/claim-ref.ts';
 import { mismatchWithNamedVolume, mismatchWithPreboundVolume, volumeModeOf } from '#rules/match-volume.ts';
 import { findFreeVolume, findPreboundVolume } from '#rules/match-volume.ts';
+import { successorOf } from '#rules/migration.ts';
 import { bindsOnFirstConsumer, canProvision, classOfClaim, leavesClassOpen } from '#rules/storage-class.ts';
 import {
   BETA_STORAGE_PROVISIONER,
@@ -20,6 +21,7 @@ import {
   SELECTED_NODE,
   STORAGE_PROVISIONER,
 } from '#rules/well-known.ts';
+import { wantedMigration } from './migration-mark.ts';
 import type { ClaimStep, News } from './steps.ts';
 import type { ClaimView } from './view.ts';
 
@@ -29,6 +31,8 @@ type Volume = Stored<PersistentVolume>;
 /** Decides the next step for a claim. */
 export function decideClaim(view: ClaimView): ClaimStep {
   const { claim } = view;
+  const migration = wantedMigration(claim.metadata.annotations, STORAGE_PROVISIONER);
+  if (migration !== undefined) return { kind: 'mark-migrated', ...migration }; // BND67
   if (claim.metadata.annotations?.[BIND_COMPLETED] !== undefined) return decideBoundClaim(view);
   if (claim.metadata.deletionTimestamp !== undefined) return rest('the claim is being deleted'); // BND10
   const named = claim.spec?.volumeName ?? '';
@@ -124,10 +128,12 @@ function cannotProvision(className: string, { provisioner }: StorageClass): stri
       'administrator has to create a PersistentVolume of that class'
     );
   }
-  return (
-    `no volume plugin matched name: provisioner "${provisioner}" of class "${className}" is an in-tree one; ` +
-    'a class whose provisioner is the name of a CSI driver is needed'
-  );
+  const successor = successorOf(provisioner);
+  const needed =
+    successor === undefined
+      ? 'a class whose provisioner is the name of a CSI driver is needed'
+      : `install the CSI driver "${successor}" and make a class with it as provisioner`;
+  return `no volume plugin matched name: provisioner "${provisioner}" of class "${className}" is an in-tree one; ${needed}`;
 }
 
 /** The user wants this volume and no other. */

@@ -2,16 +2,19 @@
 // Up to the first await everything is synchronous, so a choice and its reservation cannot be interleaved.
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
-import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
+import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';
 import { assertNever } from '#base/assert.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { reservedVolume } from '#rules/claim-ref.ts';
+import { proveRecyclable } from '#rules/proofs-recycle.ts';
 import { Announcements } from './announcements.ts';
 import * as claims from './claim-writes.ts';
 import { decideClaim } from './decide.ts';
 import { decideVolume } from './decide-volume.ts';
+import { markedAnnotations } from './migration-mark.ts';
 import { Reservations } from './reservations.ts';
+import { SCRUBBER_NAMESPACE, scrubberPod } from './scrubber.ts';
 import type { ClaimStep, VolumeStep } from './steps.ts';
 import * as volumes from './volume-writes.ts';
 import {
@@ -25,18 +28,26 @@ import {
 
 /** A live read that contradicts the cache: the cache's own event will come, this is only the net below it. */
 const BEHIND_MS = 1000;
+/** Any image with a shell, find, ls and test. */
+const DEFAULT_RECYCLER_IMAGE = 'busybox';
 
 interface Pass {
   readonly deps: LoopDeps;
   readonly caches: BindingCaches;
   readonly reservations: Reservations;
   readonly announcements: Announcements;
+  readonly recyclerImage: string;
 }
 
 /** Keys are `claim/<namespace>/<name>` and `volume/<name>`. */
-export function bindingReconcile(deps: LoopDeps, caches: BindingCaches): Reconcile {
+export function bindingReconcile(
+  deps: LoopDeps,
+  caches: BindingCaches,
+  recyclerImage = DEFAULT_RECYCLER_IMAGE,
+): Reconcile {
   const reservations = new Reservations();
-  const pass: Pass = { deps, caches, reservations, announcements: new Announcements(deps.events) };
+  const announcements = new Announcements(deps.events);
+  const pass: Pass = { deps, caches, reservations, announcements, recyclerImage };
   return async (key, signal) => {
     try {
       const slash = key.indexOf('/');
@@ -82,6 +93,8 @@ async function carryOutClaimStep(
       return writeClaimStatus(pass, claims.publishedClaim(claim, step.volume), signal);
     case 'assign-class':
       return writeClaim(pass, claims.claimWithClass(claim, step.className), signal);
+    case 'mark-migrated':
+      return writeClaim(pass, withMark(claim, step.driver), signal);
     case 'ask-provisioner':
       return writeClaim(pass, claims.claimForProvisioner(claim, step.provisioner), signal);
     case 'pend':
@@ -156,6 +169,15 @@ async function carryOutVolumeStep(
       const free = volumes.rolledBackVolume(volume, step.clears);
       return wroteVolume(pass, await api.update(persistentVolumes, free, signal));
     }
+    case 'mark-migrated':
+      return wroteVolume(pass, await api.update(persistentVolumes, withMark(volume, step.driver), signal));
+    case 'scrub':
+      return scrub(pass, volume.metadata.name, signal);
+    case 'drop-scrubber': {
+      const pod = { namespace: SCRUBBER_NAMESPACE, name: step.pod };
+      await api.delete(pods, pod, { gracePeriodSeconds: 0 }, signal);
+      return { kind: 'settled' }; // its event brings the key back
+    }
     case 'set-finalizers': {
       const next = volumes.volumeWithFinalizers(volume, step.finalizers);
       return wroteVolume(pass, await api.update(persistentVolumes, next, signal));
@@ -177,6 +199,22 @@ async function release(pass: Pass, { volume }: VolumeView, signal: AbortSignal):
   }
   const released = volumes.volumeInPhase(volume, 'Released', clock.now());
   return wroteVolume(pass, await api.updateStatus(persistentVolumes, released, signal));
+}
+
+/** What is in the volume is lost after this: only with a proof (BND64). */
+async function scrub(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
+  const { api, log } = pass.deps;
+  const result = await proveRecyclable(api, name, signal);
+  if (result.kind === 'refused') return behind(result.because);
+  log.info('scrubbing', { volume: name, proof: result.proof.describe() });
+  const { metadata } = await api.create(pods, scrubberPod(result.proof, pass.recyclerImage), signal);
+  const wrote = { informer: pass.caches.pods, resourceVersion: metadata.resourceVersion };
+  return { kind: 'progressed', wrote };
+}
+
+function withMark<T extends Stored<ApiObject>>(object: T, driver: string | undefined): T {
+  const annotations = markedAnnotations(object.metadata.annotations, driver);
+  return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 function behind(because: string): Outcome {

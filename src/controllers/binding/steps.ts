@@ -20,6 +20,8 @@ export type ClaimStep =
   | { readonly kind: 'publish'; readonly volume: Stored<PersistentVolume> }
   /** Fills in the default class that did not exist when the claim was made. */
   | { readonly kind: 'assign-class'; readonly className: string }
+  /** Says which CSI driver serves the in-tree provisioner that is named; undefined: nobody, the mark goes. */
+  | { readonly kind: 'mark-migrated'; readonly driver: string | undefined }
   /** Names the provisioner on the claim, which asks it to make a volume. */
   | { readonly kind: 'ask-provisioner'; readonly provisioner: string }
   /** The claim's status goes back to Pending. */
@@ -36,7 +38,13 @@ export type VolumeStep =
   /** The phase becomes Released. Decided again on a live read of the claim before it is written. */
   | { readonly kind: 'release' }
   /** Takes back a reservation that lost its race: the whole pointer, or (chosen by a user) only its UID. */
-  | { readonly kind: 'roll-back'; readonly clears: 'pointer' | 'uid' }
+  | { readonly kind: 'roll-back'; readonly clears: 'pointer' | 'uid'; readonly news?: News }
+  /** Starts the pod that removes what is in the volume. Takes a proof. */
+  | { readonly kind: 'scrub' }
+  /** The scrubbing pod has done its work, or did it for an earlier claim. */
+  | { readonly kind: 'drop-scrubber'; readonly pod: string }
+  /** As for claims. */
+  | { readonly kind: 'mark-migrated'; readonly driver: string | undefined }
   /** Adds or removes our own finalizer, and no other. */
   | { readonly kind: 'set-finalizers'; readonly finalizers: readonly string[] }
   | { readonly kind: 'rest'; readonly because: string; readonly news?: News };

@@ -4,11 +4,12 @@ import type { StorageClass } from '#api/generated/storage-v1.ts';
 import { keyOf, type ApiObject, type Stored } from '#api/object.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
 import type { FreeVolumes } from '#rules/free-volumes.ts';
-import { isTerminal } from '#rules/pod-state.ts';
+import { isTerminal, podLabel } from '#rules/pod-state.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
 import { classOfClaim, defaultClass } from '#rules/storage-class.ts';
 import { BIND_COMPLETED } from '#rules/well-known.ts';
 import type { Reservations } from './reservations.ts';
+import { SCRUBBER_NAMESPACE, scrubberName, SCRUBS_AFTER } from './scrubber.ts';
 
 /** The part of an informer that a view reads. */
 export interface Cache<T extends ApiObject> {
@@ -80,6 +81,20 @@ export interface VolumeView {
   readonly volume: Stored<PersistentVolume>;
   /** The claim with the namespace and name in claimRef, whatever its UID. */
   readonly claim: Stored<PersistentVolumeClaim> | undefined;
+  /** Of a volume with policy Recycle: the pod that scrubs it, and who still uses its old claim. */
+  readonly recycling?: Recycling;
+}
+
+export interface Recycling {
+  readonly scrubber: Scrubber | undefined;
+  readonly users: readonly string[];
+}
+
+export interface Scrubber {
+  readonly name: string;
+  readonly phase: string;
+  /** The UID of the claim after which it scrubs: a pod of an earlier time proves nothing. */
+  readonly claimUid: string;
 }
 
 /** Reads what concerns one claim (`namespace/name`). */
@@ -116,7 +131,26 @@ export function observeVolume(caches: BindingCaches, name: string): VolumeView |
   const volume = caches.volumes.get(name);
   if (volume === undefined) return undefined;
   const key = claimKeyOf(volume);
-  return { volume, claim: key === undefined ? undefined : caches.claims.get(key) };
+  const claim = key === undefined ? undefined : caches.claims.get(key);
+  if (volume.spec?.persistentVolumeReclaimPolicy !== 'Recycle') return { volume, claim };
+  const scrubber = caches.pods.get(`${SCRUBBER_NAMESPACE}/${scrubberName(name)}`);
+  const users =
+    key === undefined ? [] : caches.pods.byIndex(PODS_BY_CLAIM, key).filter((pod) => !isTerminal(pod));
+  return {
+    volume,
+    claim,
+    recycling: {
+      scrubber:
+        scrubber === undefined
+          ? undefined
+          : {
+              name: scrubber.metadata.name,
+              phase: scrubber.status?.phase ?? '',
+              claimUid: scrubber.metadata.annotations?.[SCRUBS_AFTER] ?? '',
+            },
+      users: users.map((pod) => podLabel(pod)).sort(),
+    },
+  };
 }
 
 /** The queue's keys. */
