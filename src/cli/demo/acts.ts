@@ -153,7 +153,8 @@ export async function showKill(scene: Scene, volume: DemoVolume): Promise<void> 
   const { timeline, waiter, effects } = scene;
   const path = await volumePath(scene, volume);
   const last = lineNumber((await lastLines(effects, path, 1)).at(-1));
-  const pid = await containerProcess(effects, '/data/lines');
+  const { metadata } = await scene.api.get(pods, POD);
+  const pid = await containerProcess(effects, '/data/lines', metadata.uid);
   effects.kill(pid);
   timeline.fact('kill -9', `process ${pid}, after line ${last}`);
   timeline.waitingFor('the agent to start it again');
