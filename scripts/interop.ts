@@ -11,13 +11,21 @@ function skip(why: string): never {
 
 if (process.getuid?.() !== 0) skip('they mount volumes, which needs root');
 mkdirSync('.cache', { recursive: true });
+/** Folder of test/interop and the package that `go build` takes there. */
+const TOOLS = [
+  { name: 'kubectl', source: '.' },
+  { name: 'csi-sanity', source: 'github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity' },
+  { name: 'client-go', source: '.' },
+];
 const kubectl = resolve('.cache/kubectl');
-if (!existsSync(kubectl)) {
+for (const { name, source } of TOOLS) {
+  const path = resolve('.cache', name);
+  if (existsSync(path)) continue;
   const go = spawnSync('go', ['version'], { stdio: 'ignore' });
-  if (go.status !== 0) skip('they build stock kubectl, which needs Go');
-  process.stdout.write('building kubectl (the first time takes minutes)\n');
-  const built = spawnSync('go', ['build', '-o', kubectl, '.'], {
-    cwd: 'test/interop/kubectl',
+  if (go.status !== 0) skip(`they build stock ${name}, which needs Go`);
+  process.stdout.write(`building ${name} (the first time takes minutes)\n`);
+  const built = spawnSync('go', ['build', '-o', path, source], {
+    cwd: `test/interop/${name}`,
     stdio: 'inherit',
   });
   if (built.status !== 0) process.exit(1);
