@@ -20,6 +20,7 @@ import { realOwnedTrees } from '#host/real/remove-owned-tree.ts';
 import { ownedTreeRemoval } from '#host/remove-owned-tree.ts';
 import { watchLeaks } from '#testing/leaks.ts';
 import { scratchFolder } from '#testing/real/scratch.ts';
+import { checkAnswers } from './answering.ts';
 import { type Payload, writePayload } from './atomic-writer.ts';
 import { configMapType } from './config-map/config-map.ts';
 import { emptyDirType } from './empty-dir/empty-dir.ts';
@@ -148,7 +149,7 @@ const hasFuse = await lstat('/dev/fuse').then(
 );
 
 test.skipIf(!hasFuse)(
-  'VOL17: a hostPath on a file system that hangs holds nobody (needs /dev/fuse)',
+  'VOL17 VOL18: a path on a file system that hangs holds nobody (needs /dev/fuse)',
   async () => {
     await using scratch = await scratchFolder();
     const target = `${scratch.path}/hung`;
@@ -161,6 +162,8 @@ test.skipIf(!hasFuse)(
     const source = { path: `${target}/x`, kind: 'Directory' as const };
     const publishing = type.publish({ pod, target: '', source, group: undefined });
     await expect(publishing).rejects.toThrow('did not answer within 0.2 s');
+    await expect(checkAnswers(host, target, 200)).rejects.toThrow('(fuse) did not answer within 0.2 s');
+    await checkAnswers(host, scratch.path);
     await connection.close();
     // The killed program is let go by the kernel a moment later.
     await vi.waitUntil(async () => {

@@ -102,7 +102,7 @@ test('VOL13: contexts, capability and secrets pass unchanged', async () => {
     mount: { fsType: 'ext4', mountFlags: ['noatime'], volumeMountGroup: '' },
     accessMode: { mode: 'SINGLE_NODE_WRITER' },
   };
-  await stageVolume({ tree }, driver, { volume, stagePath: '/s', secrets: { key: 'k' } });
+  await stageVolume({ tree }, driver, { volume, stagePath: '/s', isMounted: false, secrets: { key: 'k' } });
   const podContext = { 'csi.storage.k8s.io/pod.name': 'p' };
   await publishVolume({ tree }, driver, { volume, stagePath: '/s', target: '/p/t', secrets: {}, podContext });
   expect(requests).toEqual([
@@ -129,8 +129,13 @@ test('VOL13: contexts, capability and secrets pass unchanged', async () => {
 
 test('VOL13: the mount group goes to a driver that takes it; a block volume has no file system', async () => {
   const { driver, requests } = scripted(['VOLUME_MOUNT_GROUP']);
-  await stageVolume({ tree }, driver, { volume, stagePath: '/s', secrets: {} });
-  await stageVolume({ tree }, driver, { volume: { ...volume, mode: 'Block' }, stagePath: '/s', secrets: {} });
+  await stageVolume({ tree }, driver, { volume, stagePath: '/s', isMounted: false, secrets: {} });
+  await stageVolume({ tree }, driver, {
+    volume: { ...volume, mode: 'Block' },
+    stagePath: '/s',
+    isMounted: false,
+    secrets: {},
+  });
   expect(requests[0]).toMatchObject({ volumeCapability: { mount: { volumeMountGroup: '1000' } } });
   expect(requests[1]).toMatchObject({ volumeCapability: { block: {} } });
 });

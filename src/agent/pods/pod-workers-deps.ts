@@ -12,6 +12,7 @@ import type { ContainerStartDeps } from './container-start.ts';
 
 export interface PodWorkersDeps extends ContainerStartDeps, ProofDeps {
   readonly runtime: PodRuntimeClient;
+  readonly host: ContainerStartDeps['host'];
   readonly probes: Pick<Probes, 'follow' | 'health'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -5,12 +5,13 @@
 import { codeOf } from '#base/errors.ts';
 import { type Host, HostError } from '#host/host.ts';
 import type { PinnedPath, SafePaths } from '#host/safe-path.ts';
+import { checkAnswers } from '#volumes/answering.ts';
 import { mountsAt, mountsBelow } from '#volumes/mount-table.ts';
 import { checkProof, type UnmountProof } from '#volumes/unmount-proof.ts';
 import type { Tree } from '#volumes/tree.ts';
 
 export interface SubPathDeps {
-  readonly host: Pick<Host, 'mounts'>;
+  readonly host: Pick<Host, 'mounts' | 'commands'>;
   readonly tree: Tree;
   readonly safePaths: SafePaths;
 }
@@ -39,6 +40,7 @@ export async function bindSubPath(
 ): Promise<string> {
   const { host, tree } = deps;
   const { root, relative, target, readOnly } = request;
+  await checkAnswers(host, root);
   await using pinned = await openOrMake(deps, root, relative);
   // An earlier run's bind may be of another directory by now: bind anew.
   for (const mount of await mountsAt(host, target)) await host.mounts.unmount(mount.mountPoint);

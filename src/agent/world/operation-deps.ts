@@ -23,7 +23,7 @@ export interface LocalTypes {
 
 export interface OperationDeps {
   readonly api: ApiClient;
-  readonly host: Pick<Host, 'mounts'>;
+  readonly host: Pick<Host, 'mounts' | 'commands'>;
   readonly files: Files;
   readonly tree: Tree;
   readonly records: RecordStore;

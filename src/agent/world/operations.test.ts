@@ -86,7 +86,7 @@ function aWorld(): World {
   const world: World = {
     deps: {
       api: {} as ApiClient,
-      host: { mounts: { table: async () => table } as unknown as Host['mounts'] },
+      host: { mounts: { table: async () => table } as unknown as Host['mounts'], commands: noCommands },
       files,
       tree,
       records,
@@ -106,6 +106,9 @@ function aWorld(): World {
 
 /** What the executor makes from live reads: unmount-proof.test.ts. */
 const proofOf = (subject: string): UnmountProof => ({ subject, evidence: [] }) as unknown as UnmountProof;
+
+// Everything is on a local file system here.
+const noCommands = {} as Host['commands'];
 
 const source: CsiSource & { readonly type: 'csi' } = {
   type: 'csi',

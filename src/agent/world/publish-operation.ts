@@ -1,5 +1,6 @@
 // Publishing and unpublishing one volume in one pod: the record first, then the effect, then a look at the mount table.
 import { CsiError } from '#csi/csi-error.ts';
+import { checkAnswers } from '#volumes/answering.ts';
 import { appliesFsGroup } from '#volumes/csi/access-mode.ts';
 import { type CsiNodeDriver, publishVolume, unpublishVolume } from '#volumes/csi/csi-volume.ts';
 import { mountsAt } from '#volumes/mount-table.ts';
@@ -115,6 +116,7 @@ export async function publishCsi(
     throw error;
   }
   if (mount.group !== undefined && ownsGroup(source, made.driver)) {
+    await checkAnswers(deps.host, mount.target);
     await tree.giveToGroup(mount.target, mount.group);
   }
   const isMount = source.mode === 'Filesystem' || (await isMountedDevice(deps, mount.target));

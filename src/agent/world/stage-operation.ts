@@ -74,6 +74,7 @@ export async function stage(
     await stageVolume(deps, made.driver, {
       volume: csiVolumeOf(mount.source, made, mount),
       stagePath: csi.stagePath,
+      isMounted: (await mountsAt(deps.host, csi.stagePath)).length > 0,
       secrets: mount.source.stageSecrets,
     });
   } catch (error) {

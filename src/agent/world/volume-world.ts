@@ -30,6 +30,7 @@ import { csiVolumeOf, identityOf, stage, unstage } from './stage-operation.ts';
 import { type ProofDeps, proveUnpublish, proveUnstage } from './unmount-proof.ts';
 
 export interface VolumeWorldDeps extends OperationDeps, ProofDeps {
+  readonly host: OperationDeps['host'];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -52,10 +52,18 @@ function capabilityOf(volume: CsiVolume, driver: CsiNodeDriver): VolumeCapabilit
 export async function stageVolume(
   { tree }: { readonly tree: Tree },
   driver: CsiNodeDriver,
-  request: { readonly volume: CsiVolume; readonly stagePath: string; readonly secrets: StringMap },
+  request: {
+    readonly volume: CsiVolume;
+    readonly stagePath: string;
+    readonly isMounted: boolean;
+    readonly secrets: StringMap;
+  },
 ): Promise<void> {
   const { volume, stagePath, secrets } = request;
-  if ((await tree.kind(stagePath)) === undefined) await tree.makeDirectory(stagePath, 0o750);
+  // Not looked at when something is mounted there already: it may hang.
+  if (!request.isMounted && (await tree.kind(stagePath)) === undefined) {
+    await tree.makeDirectory(stagePath, 0o750);
+  }
   await driver.node.nodeStageVolume(
     {
       volumeId: volume.handle,
