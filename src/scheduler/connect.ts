@@ -96,7 +96,7 @@ function wakeOnChanges(
   enqueue: (key: string) => void,
 ): (() => void)[] {
   const wake = (causes: readonly Cause[]): void => {
-    for (const key of [...waiting.helpedBy(causes)]) enqueue(key);
+    for (const key of waiting.helpedBy(causes)) enqueue(key);
   };
   const wakeUsers = (claimKey: string | undefined): void => {
     if (claimKey === undefined) return;

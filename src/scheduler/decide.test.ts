@@ -1,158 +1,19 @@
 import { expect, test } from 'vitest';
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import type { StorageClass } from '#api/generated/storage-v1.ts';
+import { SELECTED_NODE } from '#rules/well-known.ts';
 import {
-  csiDrivers,
-  csiNodes,
-  nodes,
-  persistentVolumeClaims,
-  persistentVolumes,
-  pods,
-  storageClasses,
-  volumeAttachments,
-} from '#api/resources.ts';
-import type { Stored } from '#api/object.ts';
-import { BIND_COMPLETED, SELECTED_NODE } from '#rules/well-known.ts';
-import { scriptedApi } from '#testing/scripted-api.ts';
-import { Assumptions } from './assumptions.ts';
-import { ClusterState } from './cluster-state.ts';
-import { schedulerCaches } from './connect.ts';
-import { placementSteps, runToEnd } from './decide.ts';
-import { Evaluations } from './evaluation.ts';
-import { observePod, type Sources } from './view.ts';
-
-const namespace = 'shop';
-type PodSpec = NonNullable<Pod['spec']>;
-const uses = (...names: string[]) =>
-  names.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } }));
-const aPod = (spec: Partial<PodSpec> = {}, name = 'web'): Pod => ({
-  metadata: { namespace, name },
-  spec: { containers: [], ...spec },
-});
-interface NodeParts {
-  readonly name?: string;
-  readonly zone?: string;
-  readonly spec?: Node['spec'];
-  readonly ready?: string;
-  readonly allocatable?: Readonly<Record<string, string>>;
-}
-const aNode = ({
-  name = 'n1',
-  zone = 'a',
-  spec = {},
-  ready = 'True',
-  allocatable,
-}: NodeParts = {}): Node => ({
-  metadata: { name, labels: { zone } },
-  spec,
-  status: {
-    conditions: [{ type: 'Ready', status: ready }],
-    allocatable: allocatable ?? { cpu: '4', memory: '8Gi', pods: '10' },
-  },
-});
-const inZone = (zone: string) => ({
-  required: {
-    nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In' as const, values: [zone] }] }],
-  },
-});
-const aVolume = (name: string, spec: PersistentVolume['spec'] = {}): PersistentVolume => ({
-  metadata: { name },
-  spec: {
-    accessModes: ['ReadWriteOnce'],
-    capacity: { storage: '5Gi' },
-    storageClassName: 'later',
-    csi: { driver: 'd', volumeHandle: name },
-    ...spec,
-  },
-  status: { phase: 'Available' },
-});
-interface ClaimParts {
-  readonly name?: string;
-  readonly spec?: PersistentVolumeClaim['spec'];
-  readonly metadata?: PersistentVolumeClaim['metadata'];
-  readonly phase?: 'Bound' | 'Lost' | 'Pending';
-}
-const aClaim = ({
-  name = 'data',
-  spec,
-  metadata,
-  phase = 'Pending',
-}: ClaimParts = {}): PersistentVolumeClaim => ({
-  metadata: { namespace, name, uid: `uid-${name}`, ...metadata },
-  spec: {
-    accessModes: ['ReadWriteOnce'],
-    storageClassName: 'later',
-    resources: { requests: { storage: '1Gi' } },
-    ...spec,
-  },
-  status: { phase },
-});
-const bound = (volumeName: string, name = 'data', spec: PersistentVolumeClaim['spec'] = {}) =>
-  aClaim({
-    name,
-    spec: { volumeName, ...spec },
-    metadata: { annotations: { [BIND_COMPLETED]: 'yes' } },
-    phase: 'Bound',
-  });
-const aClass = (more: Partial<StorageClass> = {}): StorageClass => ({
-  metadata: { name: 'later' },
-  provisioner: 'd',
-  volumeBindingMode: 'WaitForFirstConsumer',
-  ...more,
-});
-
-interface World {
-  readonly pod?: Partial<PodSpec>;
-  readonly nodes?: readonly NodeParts[];
-  readonly claims?: readonly PersistentVolumeClaim[];
-  readonly volumes?: readonly PersistentVolume[];
-  readonly classes?: readonly StorageClass[];
-  readonly others?: readonly Pod[];
-  /** Node to its drivers' limits; by default every node has driver d without limit. */
-  readonly limits?: Readonly<Record<string, number | undefined>>;
-  readonly drivers?: readonly string[];
-  readonly attached?: readonly string[];
-}
-
-function setUp(world: World) {
-  const api = scriptedApi();
-  const { informers } = api;
-  const caches = schedulerCaches(informers);
-  const state = new ClusterState(caches);
-  state.follow(caches);
-  const sources = { caches, state, assumptions: new Assumptions(state) };
-  api.seed(csiDrivers, { metadata: { name: 'd' }, spec: {} });
-  for (const parts of world.nodes ?? [{}]) {
-    const node = api.seed(nodes, aNode(parts));
-    const { name } = node.metadata;
-    const limit = world.limits?.[name];
-    const allocatable = limit === undefined ? {} : { allocatable: { count: limit } };
-    const drivers = (world.drivers ?? ['d']).map((driver) => ({
-      name: driver,
-      nodeID: name,
-      ...allocatable,
-    }));
-    api.seed(csiNodes, { metadata: { name }, spec: { drivers } });
-  }
-  for (const claim of world.claims ?? []) api.seed(persistentVolumeClaims, claim);
-  for (const volume of world.volumes ?? []) api.seed(persistentVolumes, volume);
-  for (const one of world.classes ?? [aClass()]) api.seed(storageClasses, one);
-  for (const other of world.others ?? []) api.seed(pods, other);
-  for (const volume of world.attached ?? []) {
-    const spec = { attacher: 'd', nodeName: 'n1', source: { persistentVolumeName: volume } };
-    api.seed(volumeAttachments, { metadata: { name: `csi-${volume}` }, spec });
-  }
-  return { sources, pod: api.seed(pods, aPod(world.pod)) };
-}
-
-function decide(world: World) {
-  const { sources, pod } = setUp(world);
-  return placementOf(sources, pod);
-}
-
-function placementOf(sources: Sources, pod: Stored<Pod>) {
-  return runToEnd(placementSteps(observePod(sources, pod), { evaluations: new Evaluations() }));
-}
+  aClaim,
+  aClass,
+  aPod,
+  aVolume,
+  bound,
+  decide,
+  inZone,
+  namespace,
+  placementOf,
+  setUp,
+  uses,
+  type World,
+} from './world.fixture.ts';
 
 const needs = (cpu: string) => ({ name: 'c', resources: { requests: { cpu } } });
 interface Row extends World {

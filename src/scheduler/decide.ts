@@ -64,8 +64,9 @@ export function* placementSteps(
       if (fit.refusals.every(endsWithPreemption)) hopeful.push(state);
     }
   }
-  if (candidates.length === 0) return { kind: 'refuse', why: count.sum(nodes.length), hopeful };
-  const { state, plans } = yield* choose(view, candidates, options.gates ?? DEFAULT_GATES);
+  const best = yield* choose(view, candidates, options.gates ?? DEFAULT_GATES);
+  if (best === undefined) return { kind: 'refuse', why: count.sum(nodes.length), hopeful };
+  const { state, plans } = best;
   return { kind: 'place', nodeName: state.node.metadata.name, plans };
 }
 
@@ -82,17 +83,15 @@ function* choose(
   view: PodView,
   candidates: readonly Evaluation[],
   gates: FeatureGates,
-): Generator<undefined, Evaluation, undefined> {
-  const [only] = candidates;
-  if (only !== undefined && candidates.length === 1) return only;
+): Generator<undefined, Evaluation | undefined, undefined> {
+  if (candidates.length < 2) return candidates[0];
   const spread = yield* spreadScores(
     view,
     candidates.map(({ state }) => state.node),
   );
   const nearPods = yield* podPreference(view);
   const capacity = gates.StorageCapacityScoring ? capacityScores(view.claims) : undefined;
-  const best = bestCandidate(candidates, { spread, nearPods, capacity });
-  return best ?? (candidates[0] as Evaluation);
+  return bestCandidate(candidates, { spread, nearPods, capacity });
 }
 
 function pacer(evaluations: Evaluations): { isDue(): boolean } {
