@@ -5,6 +5,7 @@ import type { CliEffects } from '#compose/cli-effects.ts';
 import { HOLDFAST_VERSION } from '#compose/version.ts';
 import { messageOf } from '#base/errors.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { volumesCommand } from './volumes-command.ts';
 
 const DEFAULT_DATA_DIR = '/var/lib/holdfast';
 const DEFAULT_PORT = 6443;
@@ -44,7 +45,11 @@ function commands(effects: CliEffects, exitWith: (code: number) => void): Comman
     .showSuggestionAfterError();
   program.addCommand(upCommand(effects, exitWith).exitOverride());
   program.addCommand(demoCommand(effects, exitWith).exitOverride());
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  program.addCommand(volumesCommand(effects, exitWith, DEFAULT_DATA_DIR).exitOverride());
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program);
+    for (const inner of command.commands) inner.copyInheritedSettings(program);
+  }
   return program;
 }
 

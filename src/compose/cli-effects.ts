@@ -2,6 +2,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import type { CsiConnection } from '#csi/client.ts';
 import type { Files } from '#files/files.ts';
 import type { Daemons } from '#host/daemons.ts';
 import type { MachineDifference, MachineObserver, MachineState } from '#host/machine-state.ts';
@@ -45,6 +46,8 @@ export interface CliEffects {
   temporaryDirectory(): Promise<string>;
   /** Removes a directory that temporaryDirectory made, through host/remove-owned-tree. */
   removeTemporary(path: string): Promise<void>;
+  /** Connects to a CSI driver's socket: a path, or `unix:///path`. */
+  connectDriver(socket: string): Promise<CsiConnection>;
   /** The effects of the control plane with its log in `logFile`: loaded only when a command needs them. */
   controlPlane(
     logFile: string,

@@ -49,6 +49,13 @@ const effects: CliEffects = {
     const { realOwnedTrees } = await import('#host/real/remove-owned-tree.ts');
     await realOwnedTrees.remove(path, 'local-cleanup');
   },
+  async connectDriver(socket) {
+    const [{ realGrpc }, { connectDriver }] = await Promise.all([
+      import('#transport/real/grpc.ts'),
+      import('#csi/connect.ts'),
+    ]);
+    return connectDriver(realGrpc(), socket);
+  },
   async controlPlane(logFile) {
     const [{ realGrpc }, { openLmdbStore }, { realKeys }] = await Promise.all([
       import('#transport/real/grpc.ts'),
