@@ -82,3 +82,7 @@ test('FIL9: the lock of a process that was killed is free', async () => {
   await ended(holder);
   expect(await realFiles().lock(path)).toBeDefined();
 });
+
+test('FIL5: below /proc, where nothing can be made, it fails at once', async () => {
+  await expect(realFiles().makeDirectory('/proc/holdfast/a/b')).rejects.toMatchObject({ code: 'ENOENT' });
+});

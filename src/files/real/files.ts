@@ -56,15 +56,18 @@ class DiskFiles implements Files {
     if (isGone) await syncFolder(dirname(path));
   }
 
+  /** One level after the other: Node's recursive mkdir never ends below /proc, where a parent says ENOENT for ever. */
   async makeDirectory(path: string, options: { readonly mode?: number } = {}): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: options.mode ?? 0o700 });
-    if (first === undefined) return;
-    // Every new entry lives in its parent: each parent is synced, from the deepest to the one that was there.
-    const top = dirname(resolve(first));
-    for (let folder = dirname(resolve(path)); folder.length > top.length; folder = dirname(folder)) {
-      await syncFolder(folder);
+    const full = resolve(path);
+    const missing: string[] = [];
+    for (let folder = full; !(await isDirectory(folder)); folder = dirname(folder)) missing.unshift(folder);
+    for (const folder of missing) {
+      await unless('EEXIST', () => mkdir(folder, { mode: options.mode ?? 0o700 }), undefined);
+      // A new entry lives in its parent.
+      await syncFolder(dirname(folder));
     }
-    await syncFolder(top);
+    // Somebody may have made a file of that name meanwhile.
+    if (!(await isDirectory(full))) await mkdir(full);
   }
 
   async list(path: string): Promise<readonly string[]> {
@@ -119,6 +122,11 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await unless('ENOENT', () => stat(path), undefined);
+  return found !== undefined && found.isDirectory();
 }
 
 async function unless<T>(code: string, act: () => Promise<T>, otherwise: T): Promise<T> {
