@@ -3,6 +3,7 @@ import { servedKinds } from '#api/kinds/index.ts';
 import type { Service } from '#client/loop.ts';
 import { connectDriver } from '#csi/connect.ts';
 import { createApiServer } from '#server/server.ts';
+import { builtInDriver } from './built-in-driver.ts';
 import { openCredentials } from './credentials.ts';
 import type { ControlPlaneEffects, StoreOptions } from './effects.ts';
 import type { Layout } from './layout.ts';
@@ -66,6 +67,7 @@ export async function startControlPlane(
       const drivers = options.driverSockets.map((socket) => connectDriver(effects.grpc, socket));
       const services: readonly Service[] = [
         ...server.services,
+        builtInDriver(server.handler),
         ...controlPlaneLoops(effects, { handler: server.handler, drivers }),
       ];
       try {
