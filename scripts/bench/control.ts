@@ -1,6 +1,6 @@
 // npm run bench -- control: what the control loops do in a second, and what they cost. Prints JSON; a run in which the
 // event loop kept others waiting for more than 10 ms (p99) counts as failed and says so.
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import {
   csiDrivers,
@@ -328,7 +328,13 @@ export async function runControl(parts: readonly string[], scale: number): Promi
   }
   return {
     benchmark: 'control',
-    machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, kernel: release(), node: process.version },
+    machine: {
+      cpu: cpus()[0]?.model ?? '',
+      cores: cpus().length,
+      loadAverage: loadavg()[0],
+      kernel: release(),
+      node: process.version,
+    },
     scale,
     results,
   };

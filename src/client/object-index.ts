@@ -19,10 +19,14 @@ export class ObjectIndex<T extends ApiObject> {
   apply(event: InformerEvent<T>): void {
     const key = keyOfStored(event.object);
     // By what it stood under before, not by what the last state says: a deletion may change the object too.
-    for (const value of this.#standing.get(key) ?? []) this.#remove(value, key);
-    this.#standing.delete(key);
-    if (event.kind === 'deleted') return;
-    const values = this.#valuesOf(event.object);
+    const before = this.#standing.get(key) ?? [];
+    const values = event.kind === 'deleted' ? [] : this.#valuesOf(event.object);
+    // Most changes move nothing: then the object only takes its own place again.
+    for (const value of before) if (!values.includes(value)) this.#remove(value, key);
+    if (event.kind === 'deleted') {
+      this.#standing.delete(key);
+      return;
+    }
     this.#standing.set(key, values);
     for (const value of values) {
       const under = this.#byValue.get(value) ?? new Map<string, Stored<T>>();

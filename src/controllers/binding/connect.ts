@@ -48,7 +48,8 @@ export function bindingLoop(
     // A class wakes all its open claims, so many volumes that arrive together wake them once.
     const awake = new Map<string, Timer>();
     const openClaims = (className: string): void => {
-      if (awake.has(className)) return;
+      // Until the caches are full every claim is enqueued for itself.
+      if (awake.has(className) || !claims.synced || !volumes.synced) return;
       const wake = (): void => {
         awake.delete(className);
         for (const claim of claims.byIndex(OPEN_CLAIMS_BY_CLASS, className)) enqueue(claimKey(claim));
