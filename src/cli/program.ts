@@ -98,6 +98,12 @@ function upCommand(effects: CliEffects, exitWith: (code: number) => void): Comma
       [],
     )
     .option(
+      '--controllers <loops>',
+      'loops to run even beside a live kube-controller-manager, such as binding,attachment',
+      (text: string) => text.split(',').filter((name) => name !== ''),
+      [],
+    )
+    .option(
       '--disk-capacity-bytes <bytes>',
       'how much the disk driver may promise in all (default: what its file system has free)',
       bytesOf,

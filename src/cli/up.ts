@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly kubeletRootDir?: string;
   readonly containerRuntimeEndpoint?: string;
   readonly driver: readonly string[];
+  readonly controllers: readonly string[];
   readonly diskCapacityBytes?: number;
 }
 
@@ -59,6 +60,7 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
         port: options.port,
         nodeName: options.nodeName,
         driverSockets: [layout.diskControllerSocket, ...options.driver],
+        controllers: options.controllers,
       },
       {
         held: lock,

@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   readonly nodeName: string;
   /** Controller sockets of CSI drivers. */
   readonly driverSockets: readonly string[];
+  /** Loops that run even beside a live kube-controller-manager. */
+  readonly controllers?: readonly string[];
 }
 
 export interface ControlPlane {
@@ -68,7 +70,11 @@ export async function startControlPlane(
       const services: readonly Service[] = [
         ...server.services,
         builtInDriver(server.handler),
-        ...controlPlaneLoops(effects, { handler: server.handler, drivers }),
+        ...controlPlaneLoops(effects, {
+          handler: server.handler,
+          drivers,
+          controllers: options.controllers ?? [],
+        }),
       ];
       try {
         await runServices(services, signal);
