@@ -1,4 +1,4 @@
-// A program of stock client-go against a running `holdfast up`: protobuf, informers, patches, apply, leases.
+// A program of stock client-go against a running `holdfast up`: protobuf, informers, patches, bookmarks, leases.
 import { expect, test } from 'vitest';
 import { newDataDirectory, removeDataDirectory, startHoldfast } from '../e2e/holdfast-process.ts';
 import { runTool, toolPath } from './tools.ts';

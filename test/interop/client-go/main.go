@@ -172,7 +172,7 @@ func await(ctx context.Context, seen <-chan string, want string) error {
 	}
 }
 
-// The dynamic client, with server-side apply.
+// The dynamic client: objects without types, and lists in pages.
 func (w world) dynamic(ctx context.Context) error {
 	client, err := dynamic.NewForConfig(w.config)
 	if err != nil {
@@ -183,12 +183,15 @@ func (w world) dynamic(ctx context.Context) error {
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{"name": "dynamic"}, "data": map[string]any{"a": "1"},
 	}}
-	applied, err := maps.Apply(ctx, "dynamic", object, metav1.ApplyOptions{FieldManager: "client-go"})
+	made, err := maps.Create(ctx, object, metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
-	if len(applied.GetManagedFields()) == 0 {
-		return fmt.Errorf("apply left no managed fields")
+	if err = unstructured.SetNestedField(made.Object, "2", "data", "a"); err != nil {
+		return err
+	}
+	if _, err = maps.Update(ctx, made, metav1.UpdateOptions{}); err != nil {
+		return err
 	}
 	list, err := maps.List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
