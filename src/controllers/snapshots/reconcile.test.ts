@@ -299,7 +299,7 @@ describe('the end', () => {
     expect(w.api.peek(volumeSnapshotContents, CONTENT)?.metadata.deletionTimestamp).toBeDefined();
     expect(w.api.peek(volumeSnapshots, NAME)).toBeDefined();
     w.api.drop(volumeSnapshotContents, CONTENT);
-    await w.pass();
+    await w.passes(2);
     expect(w.api.peek(volumeSnapshots, NAME)).toBeUndefined();
   });
 

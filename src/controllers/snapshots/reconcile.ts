@@ -253,8 +253,10 @@ async function release<T extends ApiObject, C extends ApiObject>(pass: Pass<T, C
   });
   if (step.kind !== 'release')
     return { kind: 'blocked', because: 'its content exists', retryAfterMs: BEHIND_MS };
-  const finalizers = (snapshot.metadata.finalizers ?? []).filter((one) => !kind.finalizers.includes(one));
-  const next = kind.withMetadata(snapshot, { finalizers });
+  const all = snapshot.metadata.finalizers ?? [];
+  // One a pass: each stands for a reason of its own, and whoever watches sees which one went.
+  const gone = kind.finalizers.find((one) => all.includes(one));
+  const next = kind.withMetadata(snapshot, { finalizers: all.filter((one) => one !== gone) });
   return wrote(kind.informer(deps), await deps.api.update(kind.type, next, signal));
 }
 
