@@ -41,6 +41,10 @@ export interface CustomForm {
   /** The OpenAPI schema, as its definition has it. */
   readonly openApi: JsonObject;
   readonly listKind: string;
+  /** The version under which objects are stored; another one differs from it in its name alone. */
+  readonly storageVersion: string;
+  /** Its definition is being deleted: nothing new is created. */
+  readonly isEnding?: boolean;
 }
 
 export interface KindDefinition {

@@ -36,7 +36,8 @@ export async function bootstrap(
   await Promise.all(BUILT_IN_NAMESPACES.map((namespace) => ensure(deps, { ...account, namespace })));
 }
 
-async function ensure(deps: RegistryDeps, target: Target, content: JsonObject = {}): Promise<void> {
+/** Creates what is not there yet. */
+export async function ensure(deps: RegistryDeps, target: Target, content: JsonObject = {}): Promise<void> {
   const { definition, namespace, name } = target;
   if (deps.cache.get(definition, namespace, name) !== undefined) return;
   const typed = { apiVersion: apiVersionOf(definition), kind: definition.resource.kind };

@@ -11,7 +11,8 @@ import { parseAccept, takesJson } from './negotiate.ts';
 import { jsonResponse, textResponse } from './respond.ts';
 
 export interface DocumentDeps {
-  readonly kinds: readonly KindDefinition[];
+  /** What is served now: the same array until that changes. */
+  readonly kinds: () => readonly KindDefinition[];
   /** The body of /version. */
   readonly versionInfo: JsonObject & { readonly gitVersion: string };
   /** `host:port` as clients reach the server. */
@@ -25,10 +26,13 @@ export interface DocumentDeps {
 export type Documents = (segments: readonly string[], request: ApiRequest) => ApiResponse;
 
 export function createDocuments(deps: DocumentDeps): Documents {
-  let openApi: OpenApi | undefined;
+  let made: { readonly kinds: readonly KindDefinition[]; readonly openApi: OpenApi } | undefined;
   const schema = (): OpenApi => {
-    openApi ??= createOpenApi(deps.kinds, { version: deps.versionInfo.gitVersion });
-    return openApi;
+    const kinds = deps.kinds();
+    if (made?.kinds !== kinds) {
+      made = { kinds, openApi: createOpenApi(kinds, { version: deps.versionInfo.gitVersion }) };
+    }
+    return made.openApi;
   };
   return (segments, request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw pathNotFound();
@@ -73,7 +77,7 @@ function discovery(deps: DocumentDeps, segments: readonly string[], request: Api
   const [root, group, version] = segments;
   if (segments.length === 1 && wantsAggregated(request)) {
     const body = Buffer.from(
-      JSON.stringify(aggregatedDiscovery(deps.kinds, root === 'api' ? '/api' : '/apis')),
+      JSON.stringify(aggregatedDiscovery(deps.kinds(), root === 'api' ? '/api' : '/apis')),
     );
     return { status: 200, headers: { 'content-type': AGGREGATED, vary: 'Accept' }, body };
   }
@@ -83,7 +87,7 @@ function discovery(deps: DocumentDeps, segments: readonly string[], request: Api
 }
 
 function legacyDiscovery(
-  { kinds, address }: DocumentDeps,
+  { kinds: served, address }: DocumentDeps,
   at: {
     readonly root: string | undefined;
     readonly group: string | undefined;
@@ -91,6 +95,7 @@ function legacyDiscovery(
   },
 ): JsonObject | undefined {
   const { root, group, version } = at;
+  const kinds = served();
   if (root === 'api') return group === undefined ? apiVersions(address) : apiResourceList(kinds, '', group);
   if (group === undefined) return apiGroupList(kinds);
   return version === undefined ? apiGroup(kinds, group) : apiResourceList(kinds, group, version);

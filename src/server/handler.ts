@@ -1,6 +1,5 @@
 // The handler chain, the same over HTTPS and in process: authenticate, route, limit, authorize, answer. Whatever goes
 // wrong leaves it as a Status; it never rejects.
-import type { KindDefinition } from '#api/kind.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from '#api/request.ts';
 import {
   badRequest,
@@ -19,7 +18,7 @@ import type { NodeStreams } from './node-streams.ts';
 import type { RegistryDeps } from './registry/deps.ts';
 import { handleResource, type ResourceRequest } from './resources.ts';
 import { errorResponse } from './respond.ts';
-import { type KindLookup, type ResourceRoute, routeRequest } from './router.ts';
+import { type KindLookup, type ResourceRoute, type Route, routeRequest } from './router.ts';
 
 export interface HandlerDeps {
   readonly log: Log;
@@ -44,7 +43,7 @@ export function createHandler(deps: HandlerDeps): ApiHandler {
 
 async function answer(deps: HandlerDeps, request: ApiRequest): Promise<ApiResponse> {
   if (request.user === undefined && !isOpenPath(request.path)) throw unauthorized();
-  const route = routeRequest(request.method, request.path, deps.lookup);
+  const route = await freshRoute(deps, request);
   switch (route.kind) {
     case 'path':
       return deps.documents(route.segments, request);
@@ -57,6 +56,14 @@ async function answer(deps: HandlerDeps, request: ApiRequest): Promise<ApiRespon
     case 'resource':
       return answerResource(deps, await authorized(deps, request, route));
   }
+}
+
+/** A kind that is not known may have been defined a moment ago: looked up again in the newest state. */
+async function freshRoute(deps: HandlerDeps, { method, path }: ApiRequest): Promise<Route> {
+  const route = routeRequest(method, path, deps.lookup);
+  if (route.kind !== 'not-found') return route;
+  await deps.registry.cache.fresh();
+  return routeRequest(method, path, deps.lookup);
 }
 
 /** The request with a user who may make it. Throws 401 or 403. */
@@ -102,12 +109,4 @@ async function answerResource(deps: HandlerDeps, request: ResourceRequest): Prom
 
 function isWrite(verb: ResourceRoute['verb']): boolean {
   return verb !== 'get' && verb !== 'list' && verb !== 'watch';
-}
-
-/** Finds kinds by group, version and plural. */
-export function kindLookup(kinds: readonly KindDefinition[]): KindLookup {
-  const byPath = new Map(
-    kinds.map((kind) => [`${kind.resource.group}/${kind.resource.version}/${kind.resource.plural}`, kind]),
-  );
-  return (group, version, plural) => byPath.get(`${group}/${version}/${plural}`);
 }

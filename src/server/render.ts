@@ -8,9 +8,9 @@ import { encodeProtobuf, encodeProtobufList, protobufWatchFrame } from '#api/pro
 import { type IncludeObject, parseIncludeObject, tableOf } from '#api/table.ts';
 import type { Form } from './negotiate.ts';
 import type { ListPage } from './registry/list.ts';
-import { apiVersionOf } from './registry/stored-form.ts';
+import { apiVersionOf, isOtherVersion } from './registry/stored-form.ts';
 import type { CacheEvent, EventType } from './watch-cache/cache-event.ts';
-import type { StoredObject } from './watch-cache/stored-object.ts';
+import { StoredObject } from './watch-cache/stored-object.ts';
 
 export interface RenderOptions {
   readonly form: Form;
@@ -31,7 +31,8 @@ export function renderOptions(
   return { form, definition, include, now };
 }
 
-export function renderObject(stored: StoredObject, options: RenderOptions): Uint8Array {
+export function renderObject(found: StoredObject, options: RenderOptions): Uint8Array {
+  const stored = inVersion(found, options.definition);
   switch (options.form) {
     case 'object':
       return stored.bytes;
@@ -42,6 +43,14 @@ export function renderObject(stored: StoredObject, options: RenderOptions): Uint
     case 'protobuf':
       return encodeProtobuf(stored.object, options.definition.typeName);
   }
+}
+
+/** The object under the version that is asked for: a custom resource may be served under several. */
+function inVersion(stored: StoredObject, definition: KindDefinition): StoredObject {
+  if (!isOtherVersion(definition)) return stored;
+  const bytes = encoded({ ...stored.object, apiVersion: apiVersionOf(definition) });
+  const { key, namespace, name, revision } = stored;
+  return new StoredObject(key, { kindPath: '', namespace, name }, revision, bytes);
 }
 
 /** Lists up to this size are one buffer; larger ones are written piece by piece. */
@@ -70,7 +79,7 @@ export function renderList(page: ListPage, options: RenderOptions): Uint8Array |
     }
     case 'object': {
       const head = { ...listType(options), metadata };
-      const items = page.items.map((stored) => stored.bytes);
+      const items = page.items.map((stored) => inVersion(stored, options.definition).bytes);
       return items.length <= ONE_BUFFER ? joinList(head, items) : chunked(listPieces(head, items));
     }
   }
@@ -94,7 +103,8 @@ async function* chunked(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array
 
 /** The frame of an event; in its own form it is the one buffer that all watchers share. */
 export function renderEvent(type: EventType, event: CacheEvent, options: RenderOptions): Uint8Array {
-  if (options.form === 'object') return event.frame(type);
+  const isShared = options.form === 'object' && !isOtherVersion(options.definition);
+  if (isShared) return event.frame(type);
   const object = event.objectOf(type);
   return object === undefined ? event.frame(type) : renderFrame(type, object, options);
 }
@@ -148,7 +158,7 @@ function table(options: RenderOptions, items: readonly StoredObject[], metadata:
   const { definition, include, now } = options;
   return tableOf(
     definition,
-    items.map((stored) => stored.object),
+    items.map((stored) => inVersion(stored, definition).object),
     { include, now, metadata },
   );
 }

@@ -93,6 +93,9 @@ async function handleCreate(deps: RegistryDeps, request: ResourceRequest): Promi
     await bindPod(deps, { definition, namespace, name }, object, options);
     return jsonResponse(201, successStatus(), warnings);
   }
+  if (definition.custom?.isEnding === true) {
+    throw methodNotAllowed('create not allowed while custom resource definition is terminating');
+  }
   const decoded = decodeBody(request);
   const place = { definition, namespace: namespace ?? namespaceFor(definition) };
   const written = await createObject(deps, place, decoded.object, options);
@@ -128,7 +131,11 @@ async function handlePatch(deps: RegistryDeps, request: ResourceRequest): Promis
   const typeName = definition.custom === undefined ? definition.typeName : undefined;
   const patch = parsePatch(body, headers['content-type'] ?? '', typeName);
   const decodeOptions = decodeOptionsOf(request.route);
-  const make: NewObject = (old) => decodeValue(patch.apply(old), decodeOptions, patch.duplicates);
+  const make: NewObject = (old) => {
+    const versioned =
+      definition.custom === undefined ? old : { ...old, apiVersion: apiVersionOf(definition) };
+    return decodeValue(patch.apply(versioned), decodeOptions, patch.duplicates);
+  };
   const written = await updateObject(deps, targetOf(request.route), make, options);
   return objectResponse(deps, request, 200, written);
 }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { servedKinds } from '#api/kinds/index.ts';
-import { kindLookup } from './handler.ts';
 import { routeRequest } from './router.ts';
 
-const lookup = kindLookup(servedKinds);
+const lookup = (group: string, version: string, plural: string) =>
+  servedKinds.find(
+    ({ resource }) => resource.group === group && resource.version === version && resource.plural === plural,
+  );
 
 function summary(method: string, path: string): string {
   const route = routeRequest(method, path, lookup);

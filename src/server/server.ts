@@ -3,6 +3,7 @@
 import type { JsonObject } from '#api/json.ts';
 import type { KindDefinition } from '#api/kind.ts';
 import type { ApiHandler } from '#api/request.ts';
+import { qualified } from '#api/status.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
@@ -14,13 +15,14 @@ import { type Authorizer, authorize } from './authorize.ts';
 import { bootstrap } from './bootstrap.ts';
 import { createDocuments } from './documents.ts';
 import { createFlowControl, type InFlightLimits } from './flow-control.ts';
-import { createHandler, type HandlerDeps, kindLookup } from './handler.ts';
+import { createHandler, type HandlerDeps } from './handler.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createHttpAdapter, type HttpAdapter } from './http-adapter.ts';
 import { type AgentAccess, createNodeStreams } from './node-streams.ts';
 import type { RegistryDeps } from './registry/deps.ts';
 import { kindPrefix } from './registry/keys.ts';
 import { createTurns } from './registry/turns.ts';
+import { createServedKinds, type ServedKinds } from './served-kinds.ts';
 import type { Service } from './service.ts';
 import type { CacheLimits } from './watch-cache/kind-cache.ts';
 import { openWatchCache, type WatchCache } from './watch-cache/watch-cache.ts';
@@ -60,7 +62,6 @@ export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
   const cache = await openWatchCache({
     clock,
     store,
-    kinds,
     ...(deps.cacheLimits !== undefined && { limits: deps.cacheLimits }),
     onLost: (why) => {
       fault = `the watch on the store has ended (${why})`;
@@ -68,17 +69,18 @@ export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
       if (why !== 'closed') log.error('the server no longer follows its store', { reason: why });
     },
   });
-  const find = pluralLookup(kinds);
+  const served = createServedKinds(kinds, cache);
+  const find = served.builtIn;
   const admission = createAdmission(admissionView(cache, find), deps.gates ?? DEFAULT_GATES);
   const turns = createTurns(clock);
   const registry: RegistryDeps = { clock, random, store, cache, admission, turns };
   await bootstrap(registry, find);
-  const parts = handlerParts(deps, registry, () => fault);
+  const parts = handlerParts(deps, { registry, served, fault: () => fault });
   const handler = createHandler(parts);
   return {
     handler,
     http: createHttpAdapter(handler, parts),
-    services: [housekeeping({ clock, log, store, cache, events: find('events') })],
+    services: [housekeeping({ log, registry, builtIn: find })],
     [Symbol.asyncDispose]: async () => {
       cache[Symbol.dispose]();
       await parts.streams[Symbol.asyncDispose]();
@@ -86,25 +88,27 @@ export async function createApiServer(deps: ApiServerDeps): Promise<ApiServer> {
   };
 }
 
-function handlerParts(
-  deps: ApiServerDeps,
-  registry: RegistryDeps,
-  fault: () => string | undefined,
-): HandlerDeps {
-  const { kinds, versionInfo, address = '' } = deps;
+interface ServerParts {
+  readonly registry: RegistryDeps;
+  readonly served: ServedKinds;
+  readonly fault: () => string | undefined;
+}
+
+function handlerParts(deps: ApiServerDeps, { registry, served, fault }: ServerParts): HandlerDeps {
+  const { versionInfo, address = '' } = deps;
   const { cache } = registry;
-  const find = pluralLookup(kinds);
+  const find = served.builtIn;
   const streams = createNodeStreams({
     clock: deps.clock,
     cache,
     lookup: mustFind(find),
     agents: deps.agents,
   });
-  const metrics = (): string => metricsText(cache, kinds);
+  const metrics = (): string => metricsText(cache, served.current());
   return {
     log: deps.log,
     registry,
-    documents: createDocuments({ kinds, versionInfo, address, fault, metrics }),
+    documents: createDocuments({ kinds: served.current, versionInfo, address, fault, metrics }),
     streams,
     flow: createFlowControl(deps.inFlight),
     authorizer: deps.authorizer ?? authorize,
@@ -112,15 +116,8 @@ function handlerParts(
       ...admissionView(cache, find),
       find: ({ definition, namespace, name }) => cache.get(definition, namespace, name ?? ''),
     },
-    lookup: kindLookup(kinds),
+    lookup: served.find,
   };
-}
-
-function pluralLookup(kinds: readonly KindDefinition[]): (plural: string) => KindDefinition | undefined {
-  // A custom resource may have the plural of a built-in one, in another group.
-  const builtIn = kinds.filter(({ custom }) => custom === undefined);
-  const byPlural = new Map(builtIn.map((kind) => [kind.resource.plural, kind]));
-  return (plural) => byPlural.get(plural);
 }
 
 function mustFind(find: (plural: string) => KindDefinition | undefined): (plural: string) => KindDefinition {
@@ -152,9 +149,8 @@ function admissionView(
 
 function metricsText(cache: WatchCache, kinds: readonly KindDefinition[]): string {
   const lines = ['# TYPE apiserver_storage_objects gauge', '# TYPE apiserver_watchers gauge'];
-  for (const kind of kinds) {
-    const { plural, group } = kind.resource;
-    const resource = group === '' ? plural : `${plural}.${group}`;
+  const named = new Map(kinds.map((kind) => [qualified(kind.resource.plural, kind.resource.group), kind]));
+  for (const [resource, kind] of named) {
     const { size, watcherCount } = cache.kind(kind);
     lines.push(`apiserver_storage_objects{resource="${resource}"} ${size}`);
     lines.push(`apiserver_watchers{resource="${resource}"} ${watcherCount}`);

@@ -1,23 +1,59 @@
-// The custom resources that Holdfast serves from the start: the snapshot and group snapshot kinds. A user cannot
-// change them; their CustomResourceDefinitions can be read.
+// The custom resources that Holdfast serves from the start: the snapshot and group snapshot kinds, and ReferenceGrant.
+// What is served does not depend on the store; their CustomResourceDefinitions are there to be read.
 import { assert } from '#base/assert.ts';
 import { CUSTOM_RESOURCES_JSON } from '../generated/custom-resources.ts';
-import { isJsonObject, type JsonObject } from '../json.ts';
+import { getOwn, isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import type { KindDefinition } from '../kind.ts';
-import { customKind } from './custom-kind.ts';
+import { customKinds } from './custom-kind.ts';
 import { readDefinition } from './definition.ts';
+import { REFERENCE_GRANT_SPEC } from './reference-grant.ts';
 
-/** The specs as the schema folder has them. */
+/** Another form than the stored one, and deprecated: it would need a conversion. */
+const NOT_SERVED = ['v1beta1'];
+
+let specs: readonly JsonObject[] | undefined;
+
+/** The specs as CustomResourceDefinitions have them. */
 export function builtInSpecs(): readonly JsonObject[] {
-  const parsed: unknown = JSON.parse(CUSTOM_RESOURCES_JSON);
-  assert(Array.isArray(parsed), 'the generated custom resources must be a list');
-  return parsed.filter(isJsonObject);
+  specs ??= [...snapshotSpecs(), REFERENCE_GRANT_SPEC].map(withWrappedSchemas);
+  return specs;
 }
 
-/** The served kinds, each in its first version: the one that loops and clients should use. */
+function snapshotSpecs(): readonly JsonObject[] {
+  const parsed: unknown = JSON.parse(CUSTOM_RESOURCES_JSON);
+  assert(Array.isArray(parsed), 'the generated custom resources must be a list');
+  return parsed.filter(isJsonObject).map((spec) => ({ ...spec, versions: snapshotVersions(spec) }));
+}
+
+/** The newest version is stored; the same form is served under its older name. */
+function snapshotVersions(spec: JsonObject): readonly JsonObject[] {
+  const versions: readonly JsonValue[] = Array.isArray(spec['versions']) ? spec['versions'] : [];
+  return versions
+    .filter(isJsonObject)
+    .filter((version) => !NOT_SERVED.some((name) => name === getOwn(version, 'name')))
+    .map((version) => ({ ...version, served: true, storage: getOwn(version, 'name') === 'v1' }));
+}
+
+function withWrappedSchemas(spec: JsonObject): JsonObject {
+  const versions: readonly JsonValue[] = Array.isArray(spec['versions']) ? spec['versions'] : [];
+  const wrapped = versions
+    .filter(isJsonObject)
+    .map((version) => ({ ...version, schema: { openAPIV3Schema: getOwn(version, 'schema') } }));
+  return { ...spec, versions: wrapped };
+}
+
+/** The served kinds, in every served version. */
 export function builtInCustomKinds(): readonly KindDefinition[] {
-  return builtInSpecs().flatMap((spec) => {
-    const definition = readDefinition(spec);
-    return definition.versions.slice(0, 1).map((version) => customKind(definition, version));
-  });
+  return builtInSpecs().flatMap((spec) => customKinds(readDefinition(spec)));
+}
+
+/** True for the name of a CustomResourceDefinition that belongs to Holdfast. */
+export function isBuiltInDefinition(name: string): boolean {
+  return builtInSpecs().some((spec) => definitionName(spec) === name);
+}
+
+/** `volumesnapshots.snapshot.storage.k8s.io` */
+export function definitionName(spec: JsonObject): string {
+  const { plural, group } = readDefinition(spec);
+  return `${plural}.${group}`;
 }

@@ -14,6 +14,11 @@ import { checkRules } from './rules.ts';
 import { rootSchema, type StructuralSchema } from './structural-schema.ts';
 import { validateValue } from './validate.ts';
 
+/** Every served version of a definition, in its order. */
+export function customKinds(definition: CustomDefinition): readonly KindDefinition[] {
+  return definition.versions.filter(({ served }) => served).map((version) => customKind(definition, version));
+}
+
 export function customKind(definition: CustomDefinition, version: CustomVersion): KindDefinition {
   const { group, plural, kind, namespaced } = definition;
   const resource: ResourceType = { group, version: version.name, plural, kind, namespaced };
@@ -32,6 +37,7 @@ export function customKind(definition: CustomDefinition, version: CustomVersion)
       shape: (object) => shape(schema, object),
       openApi: version.schema.source,
       listKind: definition.listKind,
+      storageVersion: definition.versions.find(({ storage }) => storage)?.name ?? version.name,
     },
     defaults: (object) => asObject(withSchemaDefaults(schema, object)),
     prepareForCreate: (object) =>

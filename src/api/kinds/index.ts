@@ -1,6 +1,7 @@
 // Every kind that Holdfast serves.
 import { assert } from '#base/assert.ts';
 import { builtInCustomKinds } from '../crd/built-in.ts';
+import { customResourceDefinitionKind } from '../crd/definition-kind.ts';
 import type { KindDefinition } from '../kind.ts';
 import { configMapKind } from './config-map.ts';
 import { csiDriverKind } from './csi-driver.ts';
@@ -42,6 +43,7 @@ export const servedKinds: readonly KindDefinition[] = [
   resourceQuotaKind,
   limitRangeKind,
   priorityClassKind,
+  customResourceDefinitionKind,
   ...builtInCustomKinds(),
 ];
 

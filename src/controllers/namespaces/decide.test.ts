@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { servedKinds } from '#api/kinds/index.ts';
 import { decideContent, decideNamespace } from './decide.ts';
-import { DELETION_ORDER, type KindContent, viewContent } from './view.ts';
+import { DELETION_ORDER, deletionOrder, type KindContent, viewContent } from './view.ts';
 
 test.each([
   {
@@ -71,9 +71,24 @@ test.each([
 test('NSP4: the order names every served namespaced kind, pods first', () => {
   const served = servedKinds.filter(({ resource }) => resource.namespaced).map(({ resource }) => resource);
   expect([...DELETION_ORDER].map(({ plural }) => plural).sort()).toEqual(
-    served.map(({ plural }) => plural).sort(),
+    [...new Set(served.map(({ plural }) => plural))].sort(),
   );
   expect(DELETION_ORDER[0]?.plural).toBe('pods');
+});
+
+test('NSP4: kinds that users have defined come before the events, once', () => {
+  const definition = (plural: string, scope: string) => ({
+    metadata: { name: `${plural}.example.com` },
+    spec: {
+      group: 'example.com',
+      scope,
+      names: { plural, kind: 'K' },
+      versions: [{ name: 'v1', served: true, storage: true }],
+    },
+  });
+  const order = deletionOrder([definition('widgets', 'Namespaced'), definition('clusters', 'Cluster')]);
+  expect(order.slice(-2).map(({ plural }) => plural)).toEqual(['widgets', 'events']);
+  expect(order).toHaveLength(DELETION_ORDER.length + 1);
 });
 
 test('NSP4: items are in the order of their names', () => {

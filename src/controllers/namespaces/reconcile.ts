@@ -1,4 +1,5 @@
 // Carries out one step for one namespace. Keys are names of namespaces.
+import { customResourceDefinitions } from '#api/crd/definition-kind.ts';
 import type { Namespace } from '#api/generated/core-v1.ts';
 import type { ResourceType, Stored } from '#api/object.ts';
 import { namespaces } from '#api/resources.ts';
@@ -11,7 +12,7 @@ import { decideContent, decideNamespace } from './decide.ts';
 import { mergeConditions, statedConditions } from './remaining.ts';
 import {
   type ContentItem,
-  DELETION_ORDER,
+  deletionOrder,
   type KindContent,
   NAMESPACE_FINALIZER,
   viewContent,
@@ -101,7 +102,8 @@ async function observeContent(
   signal: AbortSignal,
 ): Promise<readonly KindContent[]> {
   const content: KindContent[] = [];
-  for (const type of DELETION_ORDER) {
+  const definitions = await api.list(customResourceDefinitions, {}, signal);
+  for (const type of deletionOrder(definitions.items)) {
     const { items } = await api.list(type, { namespace }, signal);
     content.push(viewContent(type, items));
   }

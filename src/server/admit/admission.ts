@@ -4,6 +4,7 @@ import type { FeatureGates } from '#rules/feature-gates.ts';
 import type { Admission, AdmissionView } from './admission-rule.ts';
 import { refuseClaimExpansion } from './claim-expansion.ts';
 import { refuseGatedDataSource } from './data-source.ts';
+import { refuseBuiltInRemoval } from './built-in-definitions.ts';
 import { addDefaultClass } from './default-storage-class.ts';
 import { refuseOutOfLimits } from './limit-range.ts';
 import { admitIntoNamespace, refuseImmortalNamespace } from './namespace-lifecycle.ts';
@@ -38,6 +39,7 @@ export function createAdmission(view: AdmissionView, gates: FeatureGates): Admis
     delete(target) {
       refuseImmortalNamespace(target);
       refuseSystemClassRemoval(target);
+      refuseBuiltInRemoval(target);
     },
     isCharged: (target) => isCharged(view, target),
     charge: (target, replacement) => chargeQuotas(view, target, replacement),

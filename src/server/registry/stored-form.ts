@@ -13,10 +13,24 @@ export function apiVersionOf({ resource }: KindDefinition): string {
   return groupVersionOf(resource.group, resource.version);
 }
 
+/** `apiVersion` as it is stored. */
+function storedVersionOf({ resource, custom }: KindDefinition): string {
+  return groupVersionOf(resource.group, custom?.storageVersion ?? resource.version);
+}
+
+/** True when objects are stored under another version than the one that is asked for. */
+export function isOtherVersion({ resource, custom }: KindDefinition): boolean {
+  return custom !== undefined && custom.storageVersion !== resource.version;
+}
+
 /** The bytes to store. */
 export function encodeStored(definition: KindDefinition, object: JsonObject): Uint8Array {
   const { kind } = definition.resource;
-  return encodeForStore({ ...withMetadata(object, NOT_STORED), apiVersion: apiVersionOf(definition), kind });
+  return encodeForStore({
+    ...withMetadata(object, NOT_STORED),
+    apiVersion: storedVersionOf(definition),
+    kind,
+  });
 }
 
 /** The object's metadata, empty when it has none. */

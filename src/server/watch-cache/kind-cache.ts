@@ -22,6 +22,7 @@ export class KindCache {
   readonly #ring: EventRing;
   readonly #watchers = new WatcherIndex();
   readonly #limits: CacheLimits;
+  #changes = 0;
 
   constructor(since: Revision, limits: CacheLimits) {
     this.#ring = new EventRing(since, limits.history);
@@ -30,6 +31,11 @@ export class KindCache {
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** Rises with every change: two equal readings mean that nothing has changed in between. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get watcherCount(): number {
@@ -50,6 +56,7 @@ export class KindCache {
 
   /** Puts an object as found at the start, without an event. */
   load(stored: StoredObject): void {
+    this.#changes += 1;
     this.#objects.set(stored.key, stored);
   }
 
@@ -58,6 +65,7 @@ export class KindCache {
     if (current === undefined) this.#objects.delete(key);
     else this.#objects.set(key, current);
     if (current === undefined && previous === undefined) return;
+    this.#changes += 1;
     const event = new CacheEvent(revision, current, previous);
     this.#ring.add(event);
     this.#watchers.offer(event);

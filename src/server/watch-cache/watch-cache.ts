@@ -34,7 +34,6 @@ export interface WatchCache extends Disposable {
 interface CacheDeps {
   readonly clock: Clock;
   readonly store: Store;
-  readonly kinds: readonly KindDefinition[];
   readonly limits?: CacheLimits;
   /** The store has ended the watch: the cache can no longer be trusted. */
   readonly onLost: (why: string) => void;
@@ -46,29 +45,28 @@ export async function openWatchCache(deps: CacheDeps): Promise<WatchCache> {
   const initial = await deps.store.range({ start: REGISTRY_PREFIX, end });
   assert(initial.kind === 'range', 'the newest revision of the store must be readable');
   const limits = deps.limits ?? DEFAULT_CACHE_LIMITS;
-  const caches = new Map<string, KindCache>();
-  for (const { resource } of deps.kinds) {
-    caches.set(kindPathOf(resource), new KindCache(initial.revision, limits));
-  }
+  const cache = new StoreCache(deps, limits, initial.revision);
   for (const entry of initial.items) {
     const stored = storedObject(entry);
-    if (stored !== undefined) caches.get(parseKey(entry.key)?.kindPath ?? '')?.load(stored);
+    const parts = parseKey(entry.key);
+    if (stored !== undefined && parts !== undefined) cache.at(parts.kindPath).load(stored);
   }
-  const cache = new StoreCache(deps, caches, initial.revision);
   cache.follow(end);
   return cache;
 }
 
 class StoreCache implements WatchCache {
   readonly #deps: CacheDeps;
-  readonly #caches: ReadonlyMap<string, KindCache>;
+  readonly #limits: CacheLimits;
+  /** Of every kind that has objects or was asked for, served or not: a definition may come after its objects. */
+  readonly #caches = new Map<string, KindCache>();
   #revision: Revision;
   readonly #waiting = new Set<{ readonly revision: Revision; readonly done: (reached: boolean) => void }>();
   #stop: () => void = () => undefined;
 
-  constructor(deps: CacheDeps, caches: ReadonlyMap<string, KindCache>, revision: Revision) {
+  constructor(deps: CacheDeps, limits: CacheLimits, revision: Revision) {
     this.#deps = deps;
-    this.#caches = caches;
+    this.#limits = limits;
     this.#revision = revision;
   }
 
@@ -85,9 +83,16 @@ class StoreCache implements WatchCache {
   }
 
   kind(definition: KindDefinition): KindCache {
-    const cache = this.#caches.get(kindPathOf(definition.resource));
-    assert(cache !== undefined, `the cache must hold the served kind "${definition.resource.plural}"`);
-    return cache;
+    return this.at(kindPathOf(definition.resource));
+  }
+
+  at(kindPath: string): KindCache {
+    const known = this.#caches.get(kindPath);
+    if (known !== undefined) return known;
+    // Nothing of this kind has been there until now, so the cache is complete from here on.
+    const made = new KindCache(this.#revision, this.#limits);
+    this.#caches.set(kindPath, made);
+    return made;
   }
 
   get(definition: KindDefinition, namespace: string | undefined, name: string): StoredObject | undefined {
@@ -136,8 +141,12 @@ class StoreCache implements WatchCache {
   #apply(batch: ChangeBatch): void {
     for (const { kind, entry } of batch.events) {
       const parts = parseKey(entry.key);
-      const cache = parts === undefined ? undefined : this.#caches.get(parts.kindPath);
-      cache?.apply(batch.revision, entry.key, kind === 'put' ? storedObject(entry) : undefined);
+      if (parts === undefined) continue;
+      this.at(parts.kindPath).apply(
+        batch.revision,
+        entry.key,
+        kind === 'put' ? storedObject(entry) : undefined,
+      );
     }
     this.#revision = batch.revision;
     for (const waiter of this.#waiting) {
