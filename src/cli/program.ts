@@ -98,6 +98,11 @@ function upCommand(effects: CliEffects, exitWith: (code: number) => void): Comma
       [],
     )
     .option(
+      '--feature-gates <gates>',
+      'features that are not on by default, such as CrossNamespaceVolumeDataSource=true',
+      '',
+    )
+    .option(
       '--controllers <loops>',
       'loops to run even beside a live kube-controller-manager, such as binding,attachment',
       (text: string) => text.split(',').filter((name) => name !== ''),

@@ -1,6 +1,6 @@
 // `holdfast up`: everything on one machine, in the foreground.
 import type { CliEffects } from '#compose/cli-effects.ts';
-import { startControlPlane } from '#compose/control-plane.ts';
+import { parseFeatureGates, startControlPlane } from '#compose/control-plane.ts';
 import { checkSocketPaths, type Layout, layoutOf } from '#compose/layout.ts';
 import { superviseNode } from '#compose/node-processes.ts';
 import { codeOf, messageOf } from '#base/errors.ts';
@@ -16,12 +16,15 @@ export interface UpOptions {
   readonly containerRuntimeEndpoint?: string;
   readonly driver: readonly string[];
   readonly controllers: readonly string[];
+  readonly featureGates: string;
   readonly diskCapacityBytes?: number;
 }
 
 /** Runs until Ctrl-C. Returns the exit code. */
 export async function runUp(effects: CliEffects, options: UpOptions): Promise<number> {
   requireRoot(effects, 'start a node');
+  const gates = parseFeatureGates(options.featureGates);
+  if ('problem' in gates) throw new CommandError(EXIT.usage, `Cannot start: ${gates.problem}`);
   const dataDir = effects.absolute(options.dataDir);
   const layout = layoutOf(
     dataDir,
@@ -61,6 +64,7 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
         nodeName: options.nodeName,
         driverSockets: [layout.diskControllerSocket, ...options.driver],
         controllers: options.controllers,
+        gates,
       },
       {
         held: lock,

@@ -2,6 +2,7 @@
 import { servedKinds } from '#api/kinds/index.ts';
 import type { Service } from '#client/loop.ts';
 import { connectDriver } from '#csi/connect.ts';
+import type { FeatureGates } from '#rules/feature-gates.ts';
 import { createApiServer } from '#server/server.ts';
 import { builtInDriver } from './built-in-driver.ts';
 import { openCredentials } from './credentials.ts';
@@ -19,9 +20,14 @@ export interface ControlPlaneOptions {
   readonly nodeName: string;
   /** Controller sockets of CSI drivers. */
   readonly driverSockets: readonly string[];
+  /** Features that are not on by default. */
+  readonly gates?: FeatureGates;
   /** Loops that run even beside a live kube-controller-manager. */
   readonly controllers?: readonly string[];
 }
+
+/** Reads what `--feature-gates` says. */
+export { parseFeatureGates } from '#rules/feature-gates.ts';
 
 export interface ControlPlane {
   /** `https://127.0.0.1:6443` */
@@ -74,6 +80,7 @@ export async function startControlPlane(
           handler: server.handler,
           drivers,
           controllers: options.controllers ?? [],
+          ...(options.gates === undefined ? {} : { gates: options.gates }),
         }),
       ];
       try {

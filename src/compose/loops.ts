@@ -19,6 +19,8 @@ import { snapshotsLoop } from '#controllers/snapshots/connect.ts';
 import type { CsiConnection } from '#csi/client.ts';
 import { type Driver, introduceDriver } from '#csi/driver.ts';
 import { inTurn } from '#csi/in-turn.ts';
+import { unusedLoop } from '#controllers/unused/connect.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import { schedulerLoop } from '#scheduler/connect.ts';
 import { attacherLoop } from '#sidecars/attacher/connect.ts';
 import { capacityLoop } from '#sidecars/provisioner/capacity/connect.ts';
@@ -30,7 +32,7 @@ import type { Effects } from './effects.ts';
 import { runServices } from './run-services.ts';
 import { sidecarLeaseName, type SidecarRole } from './sidecar-leases.ts';
 
-type LoopMaker = (deps: LoopDeps) => Service;
+type LoopMaker = (deps: LoopDeps, gates: FeatureGates) => Service;
 
 /** Name, event component (as Kubernetes spells it) and maker of each loop. */
 const LOOPS: readonly { readonly name: string; readonly component: string; readonly make: LoopMaker }[] = [
@@ -39,6 +41,11 @@ const LOOPS: readonly { readonly name: string; readonly component: string; reado
   { name: 'expansion', component: 'volume_expand', make: (deps) => expansionLoop(deps) },
   { name: 'ephemeral', component: 'ephemeral_volume', make: (deps) => ephemeralLoop(deps) },
   { name: 'protection', component: 'protection-controller', make: (deps) => protectionLoop(deps) },
+  {
+    name: 'unused',
+    component: 'pvc-protection-controller',
+    make: (deps, gates) => unusedLoop(deps, { gates }),
+  },
   { name: 'namespaces', component: 'namespace-controller', make: (deps) => namespacesLoop(deps) },
   {
     name: 'service-accounts',
@@ -48,10 +55,17 @@ const LOOPS: readonly { readonly name: string; readonly component: string; reado
   { name: 'quota', component: 'resourcequota-controller', make: (deps) => quotaLoop(deps) },
   { name: 'snapshots', component: 'snapshot-controller', make: (deps) => snapshotsLoop(deps) },
   { name: 'node-lifecycle', component: 'node-controller', make: (deps) => nodeLifecycleLoop(deps) },
-  { name: 'scheduler', component: 'default-scheduler', make: (deps) => schedulerLoop(deps) },
+  {
+    name: 'scheduler',
+    component: 'default-scheduler',
+    make: (deps, gates) => schedulerLoop(deps, { gates }),
+  },
 ];
 
-type SidecarMaker = (deps: LoopDeps, options: { readonly driver: Driver }) => Service;
+type SidecarMaker = (
+  deps: LoopDeps,
+  options: { readonly driver: Driver; readonly gates: FeatureGates },
+) => Service;
 
 /** The loops of a driver by the stock sidecar whose role they have. */
 const SIDECARS: readonly {
@@ -74,6 +88,8 @@ export interface LoopsOptions {
   readonly handler: ApiHandler;
   /** Controller sockets of the drivers whose volumes Holdfast provisions and attaches. */
   readonly drivers: readonly CsiConnection[];
+  /** Features that are not on by default. */
+  readonly gates?: FeatureGates;
   /** Loops that run even beside a live kube-controller-manager. */
   readonly controllers?: readonly string[];
   /** Sidecar loops stand for election under the Leases of the stock sidecars; absent: they run at once. */
@@ -104,7 +120,7 @@ export function controlPlaneLoops(effects: Effects, options: LoopsOptions): read
   const beside = controllerManagerGuard({ api, clock }, options.controllers ?? []);
   const loops = LOOPS.flatMap(({ name, component, make }) => {
     const { deps, recorder } = loopDeps(context, name, component);
-    const loop = make(deps);
+    const loop = make(deps, options.gates ?? DEFAULT_GATES);
     return [
       OF_OTHERS.includes(name) ? loop : beside.guard({ name, run: (signal) => loop.run(signal) }),
       recorder,
@@ -140,7 +156,7 @@ function sidecarServices(
 ): readonly Service[] {
   const made = loops.map(({ name, make }) => {
     const { deps, recorder } = loopDeps(context, `${name}-${driver.name}`, driver.name);
-    return { deps, recorder, service: make(deps, { driver }) };
+    return { deps, recorder, service: make(deps, { driver, gates: context.gates ?? DEFAULT_GATES }) };
   });
   const services = made.map(({ service }) => service);
   const recorders = made.map(({ recorder }) => recorder);

@@ -15,3 +15,21 @@ export const DEFAULT_GATES: FeatureGates = {
   PersistentVolumeClaimUnusedSinceTime: false,
   StorageCapacityScoring: false,
 };
+
+/** Reads `Name=true,Other=false` on top of the defaults, as `--feature-gates` has it (RUL150). */
+export function parseFeatureGates(text: string): FeatureGates | { readonly problem: string } {
+  const gates: Record<string, boolean> = { ...DEFAULT_GATES };
+  for (const part of text.split(',').filter((one) => one !== '')) {
+    const [name = '', value = ''] = part.split('=').map((one) => one.trim());
+    if (!Object.hasOwn(gates, name)) {
+      return {
+        problem: `feature gate "${name}" is unknown: known are ${Object.keys(DEFAULT_GATES).join(', ')}`,
+      };
+    }
+    if (value !== 'true' && value !== 'false') {
+      return { problem: `feature gate "${name}" is "${value}": true or false is needed` };
+    }
+    gates[name] = value === 'true';
+  }
+  return { ...DEFAULT_GATES, ...gates };
+}
