@@ -16,7 +16,7 @@ export const DEFAULT_GATES: FeatureGates = {
   StorageCapacityScoring: false,
 };
 
-/** Reads `Name=true,Other=false` on top of the defaults, as `--feature-gates` has it (RUL150). */
+/** Reads `Name=true,Other=false` on top of the defaults, as `--feature-gates` has it (RUL240). */
 export function parseFeatureGates(text: string): FeatureGates | { readonly problem: string } {
   const gates: Record<string, boolean> = { ...DEFAULT_GATES };
   for (const part of text.split(',').filter((one) => one !== '')) {
