@@ -9,12 +9,11 @@
 import type { PersistentVolume, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
-import { claimKeyOf } from '#rules/claim-ref.ts';
 import { isTerminal } from '#rules/pod-state.ts';
 import { claimsOfPod } from '#rules/pod-volumes.ts';
 import { classOfClaim } from '#rules/storage-class.ts';
 import type { SchedulerCaches, SubscribableCaches } from './caches.ts';
-import { PODS_BY_CLAIM } from './indexes.ts';
+import { CLAIMS_BY_VOLUME, PODS_BY_CLAIM } from './indexes.ts';
 import { NodeInfo, type PlacedPod, type VolumePlaces, type VolumeUse } from './node-info.ts';
 import { factsOf } from './pod-facts.ts';
 
@@ -155,10 +154,9 @@ export class ClusterState {
   }
 
   #followVolume(volume: PersistentVolume): void {
-    const claimKey = claimKeyOf(volume);
-    if (claimKey !== undefined) this.#followClaim(claimKey);
-    for (const name of this.#attachedByVolume.get(volume.metadata.name ?? '') ?? [])
-      this.#recountAttached(name);
+    const { name = '' } = volume.metadata;
+    for (const claim of this.#caches.claims.byIndex(CLAIMS_BY_VOLUME, name)) this.#followClaim(keyOf(claim));
+    for (const attached of this.#attachedByVolume.get(name) ?? []) this.#recountAttached(attached);
   }
 
   #followClasses(): void {

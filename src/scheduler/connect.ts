@@ -23,7 +23,15 @@ import { isTerminal } from '#rules/pod-state.ts';
 import { isNodeReady } from '#rules/taints.ts';
 import { Assumptions } from './assumptions.ts';
 import { ClusterState } from './cluster-state.ts';
-import { capacityIndexes, isFree, podIndexes, PODS_BY_CLAIM, volumeIndexes } from './indexes.ts';
+import {
+  capacityIndexes,
+  claimIndexes,
+  CLAIMS_BY_VOLUME,
+  isFree,
+  podIndexes,
+  PODS_BY_CLAIM,
+  volumeIndexes,
+} from './indexes.ts';
 import { schedulerReconcile } from './reconcile.ts';
 import type { Cause } from './refusal.ts';
 import { WaitingPods } from './waiting.ts';
@@ -39,7 +47,7 @@ export function schedulerCaches(informers: InformerSource) {
   return {
     pods: informers.informer(pods, podIndexes),
     nodes: informers.informer(nodes),
-    claims: informers.informer(persistentVolumeClaims),
+    claims: informers.informer(persistentVolumeClaims, claimIndexes),
     volumes: informers.informer(persistentVolumes, volumeIndexes),
     classes: informers.informer(storageClasses),
     csiNodes: informers.informer(csiNodes),
@@ -117,6 +125,8 @@ function wakeOnChanges(
     caches.claims.subscribe(({ object }) => wakeUsers(keyOf(object))),
     caches.volumes.subscribe(({ object }) => {
       wakeUsers(claimKeyOf(object));
+      for (const claim of caches.claims.byIndex(CLAIMS_BY_VOLUME, object.metadata.name))
+        wakeUsers(keyOf(claim));
       if (isFree(object)) wake(['volumes', 'capacity']);
     }),
     caches.classes.subscribe(() => wake(['claims', 'volumes', 'capacity'])),

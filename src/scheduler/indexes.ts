@@ -1,5 +1,5 @@
 // The scheduler's indexes over shared informers; their names carry the part's, since all loops share one cache.
-import type { PersistentVolume, Pod } from '#api/generated/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { CSIStorageCapacity } from '#api/generated/storage-v1.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
 import { isTerminal } from '#rules/pod-state.ts';
@@ -8,6 +8,8 @@ import { classOfVolume } from '#rules/storage-class.ts';
 
 export const SCHEDULER_NAME = 'default-scheduler';
 export const PODS_BY_CLAIM = 'scheduler/claim';
+/** Claims by the volume they name. */
+export const CLAIMS_BY_VOLUME = 'scheduler/volume';
 export const VOLUMES_BY_CLAIM = 'scheduler/claim';
 export const FREE_VOLUMES_BY_CLASS = 'scheduler/free-class';
 export const CAPACITIES_BY_CLASS = 'scheduler/class';
@@ -32,6 +34,13 @@ export const podIndexes = {
   [PODS_BY_CLAIM]: claimKeysOfPod,
   [NOMINATED_PODS]: (pod: Pod): readonly string[] =>
     (pod.status?.nominatedNodeName ?? '') !== '' && isPending(pod) ? [NOMINATED] : [],
+};
+
+export const claimIndexes = {
+  [CLAIMS_BY_VOLUME]: ({ spec }: PersistentVolumeClaim): readonly string[] => {
+    const volume = spec?.volumeName ?? '';
+    return volume === '' ? [] : [volume];
+  },
 };
 
 export const volumeIndexes = {
