@@ -4,10 +4,10 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants } from '../invariants/check.ts';
 import { startCluster } from './cluster.ts';
-import { play, remains, type Scenario, SCENARIOS } from './scenarios.ts';
+import { play, remains, type Scenario, SCENARIOS, worldOf } from './scenarios.ts';
 
 const seeds = Number(process.env['HOLDFAST_SIM_SEEDS'] ?? 0);
-const POINTS_BY_DEFAULT = 6;
+const POINTS_BY_DEFAULT = 3;
 
 async function crash(
   scenario: Scenario,
@@ -15,11 +15,12 @@ async function crash(
   effect: number,
   side: 'before' | 'after',
 ): Promise<void> {
-  const cluster = await startCluster({ seed, nodes: scenario.nodes ?? [], kill: { effect, side } });
+  const cluster = await startCluster({ seed, ...worldOf(scenario), kill: { effect, side } });
   const at = `seed ${seed}, killed ${side} effect ${effect}`;
   try {
     await play(cluster, scenario);
     expect(await remains(cluster)).toEqual(scenario.leaves);
+    expect(await scenario.lacks?.(cluster)).toBeOneOf([undefined, '']);
     checkInvariants(cluster.world(true));
   } catch (error) {
     const trace = cluster.scheduler.trace.join('\n');
@@ -30,7 +31,7 @@ async function crash(
 }
 
 async function effectsOf(scenario: Scenario, seed: number): Promise<number> {
-  const cluster = await startCluster({ seed, nodes: scenario.nodes ?? [] });
+  const cluster = await startCluster({ seed, ...worldOf(scenario) });
   await play(cluster, scenario);
   await cluster[Symbol.asyncDispose]();
   return cluster.scheduler.killableEffects;

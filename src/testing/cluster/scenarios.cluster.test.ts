@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants } from '../invariants/check.ts';
 import { type Cluster, type ClusterTransport, startCluster } from './cluster.ts';
-import { play, remains, SCENARIOS } from './scenarios.ts';
+import { play, remains, SCENARIOS, worldOf } from './scenarios.ts';
 
 const SETTLED = /\/(events|leases)\//;
 
@@ -19,9 +19,10 @@ async function expectRest(cluster: Cluster): Promise<void> {
 
 describe.each<ClusterTransport>(['in process', 'https'])('%s', (transport) => {
   test.each(SCENARIOS)('scenario "$name" ends as it should and rests (seed 1)', async (scenario) => {
-    const cluster = await startCluster({ seed: 1, transport, nodes: scenario.nodes ?? [] });
+    const cluster = await startCluster({ seed: 1, transport, ...worldOf(scenario) });
     await play(cluster, scenario);
     expect(await remains(cluster)).toEqual(scenario.leaves);
+    expect(await scenario.lacks?.(cluster)).toBeOneOf([undefined, '']);
     await expectRest(cluster);
     checkInvariants(cluster.world(true));
     await cluster[Symbol.asyncDispose]();

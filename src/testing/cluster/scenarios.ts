@@ -1,19 +1,24 @@
 // The scenarios of a volume's life: what users do, in seeded competition with everything else, and what must be so in
 // the end whatever was killed on the way. The same list serves crash enumeration, stale caches and both transports.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';
+import { formatBytes } from '#api/quantity.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import { ApiError } from '#client/api-error.ts';
-import type { Cluster } from './cluster.ts';
+import { type DriverTraits, DRIVER_NAME } from '../simulation/traits.ts';
+import type { Cluster, ClusterOptions } from './cluster.ts';
 import { claimOf, furnish, NAMESPACE, podOf, volumeOf } from './objects.ts';
 
 export interface Scenario {
   readonly name: string;
   readonly nodes?: readonly string[];
+  readonly traits?: Partial<DriverTraits>;
   /** Users' moves, one group after the other has come to rest; those of one group compete. */
   readonly acts: readonly ((cluster: Cluster) => void)[];
   /** What is left in the end: claims and volumes with their phase, pods, backend volumes. */
   readonly leaves: Remains;
+  /** What else must be so, in words; empty when it is. */
+  readonly lacks?: (cluster: Cluster) => Promise<string>;
 }
 
 export interface Remains {
@@ -68,6 +73,38 @@ const deleteVolume = deleting('the volume', async (user) => {
   if (volume === undefined) throw new ApiError({ status: 404, reason: 'NotFound', message: 'not yet' });
   await user.delete(persistentVolumes, { name: volume.metadata.name });
 });
+
+const growClaim =
+  (name: string, storage: string) =>
+  (cluster: Cluster): void =>
+    cluster.act(`grows claim ${name}`, async (user) => {
+      // In this order of events it may be gone already.
+      if ((await user.find(persistentVolumeClaims, { namespace: NAMESPACE, name })) === undefined) return;
+      const patch = { spec: { resources: { requests: { storage } } } };
+      await user.patch(persistentVolumeClaims, { namespace: NAMESPACE, name }, { type: 'merge', patch });
+    });
+const modifyClaim =
+  (name: string, className: string) =>
+  (cluster: Cluster): void =>
+    cluster.act(`gives claim ${name} the class ${className}`, async (user) => {
+      await user.create(volumeAttributesClasses, {
+        metadata: { name: className },
+        driverName: DRIVER_NAME,
+        parameters: { iops: '100' },
+      });
+      const patch = { spec: { volumeAttributesClassName: className } };
+      await user.patch(persistentVolumeClaims, { namespace: NAMESPACE, name }, { type: 'merge', patch });
+    });
+/** The claim's capacity and the backend's size are `storage`. */
+const hasSize =
+  (name: string, storage: string) =>
+  async ({ user, driver }: Cluster): Promise<string> => {
+    const claim = await user.get(persistentVolumeClaims, { namespace: NAMESPACE, name });
+    const shown = claim.status?.capacity?.['storage'] ?? '';
+    const [volume] = driver.backend.volumes.values();
+    const real = volume === undefined ? '' : formatBytes(volume.bytes);
+    return shown === storage && real === storage ? '' : `the claim shows ${shown}, the volume has ${real}`;
+  };
 
 const together =
   (...acts: readonly ((cluster: Cluster) => void)[]) =>
@@ -143,6 +180,31 @@ export const SCENARIOS: readonly Scenario[] = [
     leaves: NOTHING,
   },
   {
+    name: 'expand while no pod uses it',
+    traits: { needsNodeExpansion: false },
+    acts: [createClaim('data', 'now'), growClaim('data', '2Gi')],
+    leaves: { ...NOTHING, claims: ['data Bound'], volumes: ['Bound'], backend: 1 },
+    lacks: hasSize('data', '2Gi'),
+  },
+  {
+    name: 'expand twice, and delete meanwhile',
+    traits: { needsNodeExpansion: false },
+    acts: [
+      createClaim('data', 'now'),
+      together(growClaim('data', '2Gi'), growClaim('data', '3Gi'), deleteClaim('data')),
+    ],
+    leaves: NOTHING,
+  },
+  {
+    name: 'modify',
+    acts: [createClaim('data', 'now'), modifyClaim('data', 'fast')],
+    leaves: { ...NOTHING, claims: ['data Bound'], volumes: ['Bound'], backend: 1 },
+    lacks: async ({ driver }) => {
+      const [volume] = driver.backend.volumes.values();
+      return volume?.mutable['iops'] === '100' ? '' : 'the volume was not modified';
+    },
+  },
+  {
     name: 'move to another node',
     nodes: ['a', 'b'],
     acts: [
@@ -152,6 +214,11 @@ export const SCENARIOS: readonly Scenario[] = [
     leaves: { claims: ['data Bound'], volumes: ['Bound'], pods: ['two Running'], backend: 1, attached: 1 },
   },
 ];
+
+/** What a scenario's cluster is made of. */
+export function worldOf({ nodes = [], traits = {} }: Scenario): Pick<ClusterOptions, 'nodes' | 'traits'> {
+  return { nodes, traits };
+}
 
 /** Plays a scenario to its end. */
 export async function play(cluster: Cluster, { acts }: Scenario): Promise<void> {
