@@ -1,6 +1,15 @@
-// Which kinds of volumes a driver says that it serves (`CSIDriver.spec.volumeLifecycleModes`). Pure.
+// What a driver's CSIDriver object says of the volumes that it serves, and what it needs for them. Pure.
 import type { CSIDriver } from '#api/generated/storage-v1.ts';
 import { VolumeError } from '#volumes/volume-type.ts';
+
+/** A driver without the tokens that it asks for would fail in its own words, or mount as nobody. */
+export function checkTokens(driver: CSIDriver | undefined, name: string): void {
+  if ((driver?.spec.tokenRequests ?? []).length === 0) return;
+  throw new VolumeError(
+    'unsupported',
+    `driver ${name} asks for service account tokens (CSIDriver spec.tokenRequests), which this node does not request`,
+  );
+}
 
 /** Persistent is what a driver without the object, or without a list, serves; Ephemeral must be listed. */
 export function checkLifecycle(

@@ -118,7 +118,7 @@ test('AGT62: an answer below the size sets no capacity, one without a size does'
   expect(unsaid.stored()?.capacity).toEqual({ storage: '2Gi' });
 });
 
-test.each(['DEADLINE_EXCEEDED', 'INTERNAL'] as const)(
+test.each(['DEADLINE_EXCEEDED', 'UNAVAILABLE'] as const)(
   'AGT62: after %s the outcome is unknown: nothing more is written and it is called again',
   async (code) => {
     const w = world(pending, refusal(code));
@@ -140,6 +140,22 @@ test.each(['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND'] as const)(
     expect(w.calls).toHaveLength(1);
   },
 );
+
+test('AGT63: a failure that ends the attempt is told and tried again; with another request it is infeasible', async () => {
+  const w = world(pending, refusal('INTERNAL'));
+  await expect(w.grow()).rejects.toThrow('no');
+  expect(w.stored()?.allocatedResourceStatuses).toEqual({ storage: 'NodeResizeInProgress' });
+  expect(w.stored()?.conditions?.map(({ type }) => type)).toContain('NodeResizeError');
+  await expect(w.grow()).rejects.toThrow('no');
+  const now = w.api.peek(persistentVolumeClaims, NAME);
+  if (now === undefined) throw new Error('the claim is gone');
+  w.api.seed(persistentVolumeClaims, {
+    ...now,
+    spec: { ...now.spec, resources: { requests: { storage: '1536Mi' } } },
+  });
+  expect(await w.grow()).toEqual({ kind: 'infeasible' });
+  expect(w.stored()?.allocatedResourceStatuses).toEqual({ storage: 'NodeResizeInfeasible' });
+});
 
 test('AGT63: FAILED_PRECONDITION keeps the status, says why, and is not wanted again before unstage', async () => {
   const w = world(pending, refusal('FAILED_PRECONDITION'));

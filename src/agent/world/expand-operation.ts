@@ -8,12 +8,12 @@ import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { quantityToBytes } from '#api/quantity.ts';
+import { compareQuantities, quantityToBytes } from '#api/quantity.ts';
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import type { EventRecorder } from '#client/events.ts';
 import { CsiError } from '#csi/csi-error.ts';
-import { nodeExpansion } from '#rules/expansion.ts';
+import { isFinalCode, isInfeasibleCode, nodeExpansion } from '#rules/expansion.ts';
 import {
   expansionFacts,
   withExpansionFinished,
@@ -72,8 +72,8 @@ export async function growOnNode(
   try {
     await call(driver, request, step.to);
   } catch (error) {
-    if (!(error instanceof CsiError) || error.certainty !== 'final') throw error;
-    return failed(deps, begun, { error, isRecorded: step.isRecorded });
+    if (!(error instanceof CsiError) || !isFinalCode(error.code)) throw error;
+    return failed(deps, begun, { error, to: step.to, isRecorded: step.isRecorded });
   }
   if (step.isRecorded) {
     await store(deps, begun, withExpansionFinished(begun.status, step.to));
@@ -96,14 +96,12 @@ async function call(driver: CsiNodeDriver, request: GrowRequest, to: string): Pr
   }
 }
 
-const INFEASIBLE = ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND'];
-
 async function failed(
   deps: GrowDeps,
   claim: Claim,
-  { error, isRecorded }: { readonly error: CsiError; readonly isRecorded: boolean },
+  { error, to, isRecorded }: { readonly error: CsiError; readonly to: string; readonly isRecorded: boolean },
 ): Promise<Grown> {
-  const isInfeasible = INFEASIBLE.includes(error.code);
+  const isInfeasible = isInfeasibleCode(error.code) || isGivenUp(claim, to);
   const text = messageOf(error)
     .replace(/\p{Cc}/gu, ' ')
     .slice(0, 512);
@@ -114,6 +112,13 @@ async function failed(
   if (isInfeasible) return { kind: 'infeasible' };
   if (error.code === 'FAILED_PRECONDITION') return { kind: 'refused' };
   throw error;
+}
+
+/** It failed before, and the user asks for another size by now: the controller side may then decide anew (AGT63). */
+function isGivenUp({ spec, status }: Claim, to: string): boolean {
+  const requested = spec?.resources?.requests?.storage ?? to;
+  const hasFailed = status?.conditions?.some(({ type }) => type === 'NodeResizeError') === true;
+  return hasFailed && compareQuantities(requested, to) !== 0;
 }
 
 /** Carries the version that was read, so that another writer's news is not overwritten. */

@@ -12,7 +12,7 @@ import type { ApiClient } from '#client/api-client.ts';
 import { nodeExpansion } from '#rules/expansion.ts';
 import { expansionFacts } from '#rules/expansion-status.ts';
 import { VolumeError } from '#volumes/volume-type.ts';
-import { checkLifecycle } from './driver-lifecycle.ts';
+import { checkLifecycle, checkTokens } from './driver-lifecycle.ts';
 import { secretKeys } from './object-keys.ts';
 import type { ClaimBehind, CsiSource } from './resolved-volume.ts';
 
@@ -97,6 +97,7 @@ async function csiSource(
     readSecret(api, csi.nodeExpandSecretRef, named),
   ]);
   checkLifecycle(driver, csi.driver, 'Persistent');
+  checkTokens(driver, csi.driver);
   return {
     type: 'csi',
     lifecycle: 'Persistent',

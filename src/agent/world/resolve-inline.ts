@@ -5,7 +5,7 @@ import type { Stored } from '#api/object.ts';
 import { csiDrivers } from '#api/resources.ts';
 import { sha256Hex } from '#base/sha256.ts';
 import type { ApiClient } from '#client/api-client.ts';
-import { checkLifecycle } from './driver-lifecycle.ts';
+import { checkLifecycle, checkTokens } from './driver-lifecycle.ts';
 import { readSecret } from './resolve-claim.ts';
 import type { CsiSource } from './resolved-volume.ts';
 
@@ -25,6 +25,7 @@ export async function resolveInline(
     ),
   ]);
   checkLifecycle(driver, csi.driver, 'Ephemeral');
+  checkTokens(driver, csi.driver);
   return {
     type: 'csi',
     lifecycle: 'Ephemeral',

@@ -199,3 +199,10 @@ test('AGT74: an ephemeral claim of somebody else is refused', async () => {
   const { unresolved } = await resolve(api, aPod(volume));
   expect(unresolved[0]?.because).toBe('Claim "default/p-v" was not created for pod "p" (pod is not owner)');
 });
+
+test('AGT87: a driver that asks for tokens is refused by name', async () => {
+  const api = await bound();
+  await api.create(csiDrivers, { metadata: { name: 'd' }, spec: { tokenRequests: [{ audience: 'a' }] } });
+  const { unresolved } = await resolve(api, aPod(claimed));
+  expect(unresolved[0]?.because).toContain('driver d asks for service account tokens');
+});
