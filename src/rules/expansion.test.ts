@@ -3,6 +3,8 @@ import {
   type ExpansionFacts,
   type ExpansionTarget,
   expansionTarget,
+  isFinalCode,
+  isInfeasibleCode,
   type NodeExpansionFacts,
   nodeExpansion,
   RESIZE_STATUSES,
@@ -283,6 +285,16 @@ describe('the node', () => {
       made.kind === 'none' ? 'none' : `grow ${made.to}, ${made.isRecorded ? 'recorded' : 'unrecorded'}`;
     expect(text).toBe(then);
   });
+});
+
+test.each([
+  ['RUL132', 'OUT_OF_RANGE', true, true],
+  ['RUL132', 'FAILED_PRECONDITION', false, true],
+  ['RUL133', 'INTERNAL', false, true],
+  ['RUL133', 'DEADLINE_EXCEEDED', false, false],
+  ['RUL133', 'RESOURCE_EXHAUSTED', false, false],
+])('%s: %s is infeasible %s, final %s', (_rule, code, isInfeasible, isFinal) => {
+  expect([isInfeasibleCode(code), isFinalCode(code)]).toEqual([isInfeasible, isFinal]);
 });
 
 describe('the status of a claim', () => {

@@ -124,3 +124,22 @@ export function nodeExpansion({
     ? { kind: 'grow', to: volumeCapacity, isRecorded: false }
     : { kind: 'none' };
 }
+
+/** Answers that repeating the call cannot change (RUL132). */
+const INFEASIBLE = ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND'];
+/** Answers after which the operation may still be under way, as the stock sidecars and the kubelet see it (RUL133). */
+const STILL_OPEN = ['CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'ABORTED'];
+
+/** Whether a gRPC code says that this size cannot be had. */
+export function isInfeasibleCode(code: string): boolean {
+  return INFEASIBLE.includes(code);
+}
+
+/**
+ * Whether a gRPC code ends the attempt, so that another size or class may be asked for. This is wider than the
+ * certainty of CSI errors: INTERNAL counts, since many drivers answer it to what they cannot do and a user must come
+ * back from that. It is harmless here: the next answer says what the volume has, and nothing is taken for smaller.
+ */
+export function isFinalCode(code: string): boolean {
+  return !STILL_OPEN.includes(code);
+}

@@ -3,12 +3,7 @@
 import { messageOf } from '#base/errors.ts';
 import { type CsiError, grpcCodeNumber } from '#csi/csi-error.ts';
 
-/** Upstream's infeasible answers for sizes: repeating the call cannot help. */
-const INFEASIBLE_SIZE = ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND'];
-
-export const isInfeasibleSize = ({ code }: CsiError): boolean => INFEASIBLE_SIZE.includes(code);
-
-/** For classes only INVALID_ARGUMENT is. */
+/** For classes only INVALID_ARGUMENT is infeasible. */
 export const isInfeasibleClass = ({ code }: CsiError): boolean => code === 'INVALID_ARGUMENT';
 
 const MAX_MESSAGE = 512;

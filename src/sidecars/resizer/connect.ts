@@ -8,11 +8,13 @@ import {
   volumeAttachments,
   volumeAttributesClasses,
 } from '#api/resources.ts';
-import { keyOf } from '#api/object.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
+import { keyOf, type Stored } from '#api/object.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import type { Driver } from '#csi/driver.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
+import { PRE_RESIZE_CAPACITY } from '#rules/well-known.ts';
 import { BY_CLAIM, BY_VOLUME, type ResizerDeps } from './deps.ts';
 import { reconcileExpansion } from './expand.ts';
 import { reconcileModify } from './modify.ts';
@@ -65,27 +67,27 @@ export function resizerLoop(
 
 function connect(deps: ResizerDeps, enqueue: (key: string) => void): (() => void)[] {
   const { caches } = deps;
-  const claimsOf = (volume: string): readonly string[] =>
-    caches.claims.byIndex(BY_VOLUME, volume).map((claim) => keyOf(claim));
+  const claimsOf = (volume: string): readonly Stored<PersistentVolumeClaim>[] =>
+    caches.claims.byIndex(BY_VOLUME, volume);
+  const look = (claim: Stored<PersistentVolumeClaim>): void => {
+    const volume = caches.volumes.get(claim.spec?.volumeName ?? '');
+    if (volume?.spec?.csi?.driver !== deps.driver.name) return;
+    if (concernsSize(claim, volume)) enqueue(SIZE + keyOf(claim));
+    if (concernsClass(claim)) enqueue(CLASS + keyOf(claim));
+  };
   return [
     caches.claims.subscribe(({ kind, object }) => {
       if (kind === 'deleted') forget(deps, object.metadata.uid);
-      enqueue(SIZE + keyOf(object));
-      enqueue(CLASS + keyOf(object));
+      else look(object);
     }),
-    caches.volumes.subscribe(({ object }) => {
-      for (const key of claimsOf(object.metadata.name)) {
-        enqueue(SIZE + key);
-        enqueue(CLASS + key);
-      }
-    }),
+    caches.volumes.subscribe(({ object }) => claimsOf(object.metadata.name).forEach(look)),
     // The end of a use is what a claim of an offline driver waits for (RSZ8).
     caches.pods.subscribe(({ object }) => {
       for (const key of claimKeysOfPod(object)) if (isWaiting(deps, key)) enqueue(SIZE + key);
     }),
     caches.attachments.subscribe(({ kind, object }) => {
       if (kind !== 'deleted') return;
-      for (const key of claimsOf(object.spec.source.persistentVolumeName ?? '')) enqueue(SIZE + key);
+      claimsOf(object.spec.source.persistentVolumeName ?? '').forEach(look);
     }),
     caches.classes.subscribe(({ object }) => {
       for (const claim of caches.claims.list()) {
@@ -97,6 +99,16 @@ function connect(deps: ResizerDeps, enqueue: (key: string) => void): (() => void
       }
     }),
   ];
+}
+
+/** Most claims have what they ask for: those do not even become keys. */
+function concernsSize({ spec, status }: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  const hasNote = volume.metadata.annotations?.[PRE_RESIZE_CAPACITY] !== undefined;
+  return hasNote || spec?.resources?.requests?.storage !== status?.capacity?.storage;
+}
+
+function concernsClass({ spec, status }: PersistentVolumeClaim): boolean {
+  return spec?.volumeAttributesClassName !== undefined || status?.modifyVolumeStatus !== undefined;
 }
 
 function isWaiting({ driver, inUseAnswers, caches }: ResizerDeps, key: string): boolean {

@@ -4,6 +4,7 @@ import { compareQuantities, formatBytes, quantityToBytes } from '#api/quantity.t
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { CsiError } from '#csi/csi-error.ts';
+import { isFinalCode, isInfeasibleCode } from '#rules/expansion.ts';
 import {
   withControllerError,
   withControllerIntent,
@@ -11,7 +12,7 @@ import {
   withNodePending,
 } from '#rules/expansion-status.ts';
 import { PRE_RESIZE_CAPACITY } from '#rules/well-known.ts';
-import { describeCallError, isInfeasibleSize } from './call-error.ts';
+import { describeCallError } from './call-error.ts';
 import { decideExpansion } from './decide.ts';
 import { type BoundClaim, driverFacts, type ResizerDeps, SETTLED } from './deps.ts';
 import { signOfUse } from './in-use.ts';
@@ -163,10 +164,10 @@ async function failed(
   const { uid } = claim.metadata;
   const message = `resize volume "${volume.metadata.name}" by resizer "${deps.driver.name}" failed: ${describeCallError(error)}`;
   if (error.code === 'FAILED_PRECONDITION') deps.inUseAnswers.add(uid);
-  if (error.certainty === 'final') deps.refusedSizes.set(uid, to);
+  if (isFinalCode(error.code)) deps.refusedSizes.set(uid, to);
   else deps.refusedSizes.delete(uid);
   deps.events.record(claim, { type: 'Warning', reason: 'VolumeResizeFailed', message });
-  const isInfeasible = isInfeasibleSize(error);
+  const isInfeasible = isInfeasibleCode(error.code);
   const told = { message: describeCallError(error), isInfeasible };
   const outcome = await storeStatus(
     deps,

@@ -3,11 +3,12 @@ import type { PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { CsiError } from '#csi/csi-error.ts';
+import { isFinalCode } from '#rules/expansion.ts';
 import { withModifyError, withModifyFinished, withModifyIntent, withModifyPending } from '#rules/modify.ts';
 import { describeCallError, isInfeasibleClass } from './call-error.ts';
 import { decideModify } from './decide.ts';
 import { type BoundClaim, driverFacts, type ResizerDeps, SETTLED } from './deps.ts';
-import { modifyRequest, readSecret } from './requests.ts';
+import { modifyRequest } from './requests.ts';
 import { modifyView } from './view.ts';
 
 /** One pass over the class of a claim, by `namespace/name`. */
@@ -78,10 +79,8 @@ async function modify(
   events.record(claim, { type: 'Normal', reason: 'VolumeModify', message: begun });
   try {
     await driver.connection.controller.controllerModifyVolume(
-      {
-        ...modifyRequest(bound, parameters, deps.hasExtraMetadata),
-        secrets: await readSecret(deps, volume.spec?.csi?.controllerExpandSecretRef, signal),
-      },
+      // No secrets: neither a class nor a volume names any for this call.
+      modifyRequest(bound, parameters, deps.hasExtraMetadata),
       { timeoutMs: deps.callTimeoutMs, signal },
     );
   } catch (error) {
@@ -107,7 +106,7 @@ async function failed(
 ): Promise<Outcome> {
   const { claim } = bound;
   const message = describeCallError(error);
-  if (error.certainty === 'final') deps.refusedClasses.set(claim.metadata.uid, target);
+  if (isFinalCode(error.code)) deps.refusedClasses.set(claim.metadata.uid, target);
   else deps.refusedClasses.delete(claim.metadata.uid);
   deps.events.record(claim, { type: 'Warning', reason: 'VolumeModifyFailed', message });
   const isInfeasible = isInfeasibleClass(error);

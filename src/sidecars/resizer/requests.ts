@@ -9,7 +9,7 @@ import type {
   ControllerModifyVolumeRequest,
   VolumeCapabilityAccessModeMode,
 } from '#csi/generated/csi.ts';
-import type { BoundClaim, ResizerDeps } from './deps.ts';
+import type { BoundClaim } from './deps.ts';
 
 /** ControllerExpandVolume for at least `to`, without secrets. */
 export function expandRequest(
@@ -41,7 +41,7 @@ function accessMode(modes: readonly string[], hasSingleNodeModes: boolean): Volu
   return modes.includes('ReadWriteOncePod') ? 'SINGLE_NODE_SINGLE_WRITER' : 'SINGLE_NODE_MULTI_WRITER';
 }
 
-/** ControllerModifyVolume with a class's parameters, without secrets. */
+/** ControllerModifyVolume with a class's parameters. */
 export function modifyRequest(
   { claim, volume }: BoundClaim,
   parameters: Readonly<Record<string, string>>,
@@ -60,7 +60,7 @@ export function modifyRequest(
 
 /** The secret's data, read live at every call; never kept and never logged. */
 export async function readSecret(
-  { api }: { readonly api: ApiClient } & Pick<ResizerDeps, 'log'>,
+  { api }: { readonly api: ApiClient },
   reference: SecretReference | undefined,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {

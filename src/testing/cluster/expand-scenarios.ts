@@ -3,7 +3,7 @@
 import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '#api/resources.ts';
 import { compareQuantities, quantityToBytes } from '#api/quantity.ts';
-import { certaintyOf } from '#csi/csi-error.ts';
+import { isFinalCode } from '#rules/expansion.ts';
 import type { CsiCall } from '../simulation/scripted-csi.ts';
 import { DRIVER_NAME } from '../simulation/traits.ts';
 import type { Cluster } from './cluster.ts';
@@ -147,5 +147,5 @@ const allocatedOf = (claim: PersistentVolumeClaim | undefined): string | undefin
 function isFinalFor({ request, end }: CsiCall, size: string): boolean {
   const range = request['capacityRange'] as { readonly requiredBytes?: string } | null;
   const isThatSize = BigInt(range?.requiredBytes ?? '0') === quantityToBytes(size);
-  return isThatSize && end !== undefined && end.code !== 'OK' && certaintyOf(end.code) === 'final';
+  return isThatSize && end !== undefined && end.code !== 'OK' && isFinalCode(end.code);
 }
