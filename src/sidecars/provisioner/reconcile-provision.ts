@@ -225,7 +225,9 @@ async function storeVolume(
   const existing = await deps.api.get(persistentVolumes, { name: intent.name }, signal);
   const facts = volumeFacts(existing);
   if (facts.claimUid === intent.plan.claimUid && facts.handle === volume.spec?.csi?.volumeHandle) {
-    return removeIntent(deps, intent.name, signal);
+    // The intent goes once the cache shows the volume; before that, the next pass would begin all over again.
+    const { resourceVersion } = existing.metadata;
+    return { kind: 'progressed', wrote: { informer: deps.caches.volumes, resourceVersion } };
   }
   const because = `PersistentVolume "${intent.name}" exists already with another claim or handle: remove or rename it`;
   warn(deps, claim, because);

@@ -178,6 +178,26 @@ describe('creating', () => {
     expect(told).toContain('ProvisioningFailed');
     expect(api.peek(configMaps, { namespace: 'holdfast-system', name: 'pvc-u1' })).toBeDefined();
   });
+
+  test('PRV9: its own volume that the cache does not show is waited for, with the intent as it is', async () => {
+    const { api, pass } = world();
+    api.seed(persistentVolumeClaims, aClaim());
+    await pass();
+    api.freeze(true);
+    await pass();
+    // Found by the simulation: without the wait, intent and call were repeated as fast as the machine could.
+    const again = await pass();
+    const volume = api.peek(persistentVolumes, { name: 'pvc-u1' });
+    expect(again).toMatchObject({
+      kind: 'progressed',
+      wrote: { resourceVersion: volume?.metadata.resourceVersion },
+    });
+    const intent = { namespace: 'holdfast-system', name: 'pvc-u1' };
+    expect(api.peek(configMaps, intent)).toBeDefined();
+    api.freeze(false);
+    await pass();
+    expect(api.peek(configMaps, intent)).toBeUndefined();
+  });
 });
 
 const releasedVolume = (): PersistentVolume => ({
