@@ -1,5 +1,5 @@
 // What a claim says of its VolumeAttributesClass, the one class that the driver may be asked for now, and how each step
-// reads in the status. Pure. Rules RUL190 to RUL196.
+// reads in the status. Pure. Rules RUL340 to RUL346.
 //
 //   class named ──▶ Pending (missing) ──▶ InProgress (the target is the intent) ──▶ (none), current is the target
 //                                            │           unknown: the same target is asked for again
@@ -44,13 +44,13 @@ export function modifyTarget(
   const isQuiet = wanted === '' || wanted === current;
   switch (status) {
     case '':
-      return isQuiet ? { kind: 'none', because: 'it has the class it names' } : apply(wanted); // RUL190
+      return isQuiet ? { kind: 'none', because: 'it has the class it names' } : apply(wanted); // RUL340
     case 'Pending':
     case 'Infeasible':
-      return isQuiet ? { kind: 'clear' } : apply(wanted); // RUL191
+      return isQuiet ? { kind: 'clear' } : apply(wanted); // RUL341
     case 'InProgress': {
-      if (!wasRefused && target !== '') return apply(target); // RUL192
-      if (wanted !== '') return apply(wanted); // RUL193
+      if (!wasRefused && target !== '') return apply(target); // RUL342
+      if (wanted !== '') return apply(wanted); // RUL343
       return current === '' ? { kind: 'clear' } : apply(current);
     }
   }
@@ -65,12 +65,12 @@ type Status = PersistentVolumeClaimStatus | undefined;
 const MODIFYING = 'ModifyingVolume';
 const MODIFY_ERROR = 'ModifyVolumeError';
 
-/** RUL194: a missing class changes no condition. */
+/** RUL344: a missing class changes no condition. */
 export function withModifyPending(status: Status, target: string): PersistentVolumeClaimStatus {
   return { ...status, modifyVolumeStatus: { status: 'Pending', targetVolumeAttributesClassName: target } };
 }
 
-/** RUL194: the intent. */
+/** RUL344: the intent. */
 export function withModifyIntent(status: Status, target: string, now: number): PersistentVolumeClaimStatus {
   return {
     ...status,
@@ -82,7 +82,7 @@ export function withModifyIntent(status: Status, target: string, now: number): P
   };
 }
 
-/** RUL195 */
+/** RUL345 */
 export function withModifyError(
   status: Status,
   error: { readonly target: string; readonly message: string; readonly isInfeasible: boolean },
@@ -104,7 +104,7 @@ export function withModifyError(
   };
 }
 
-/** RUL196: the class is applied; without one, a modification that changed nothing is forgotten. */
+/** RUL346: the class is applied; without one, a modification that changed nothing is forgotten. */
 export function withModifyFinished(status: Status, current: string | undefined): PersistentVolumeClaimStatus {
   return {
     ...status,
