@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import {
+  csiDrivers,
   csiNodes,
   nodes,
   persistentVolumeClaims,
@@ -322,6 +323,158 @@ test('SCH70: what may make room wakes a waiting pod, a heartbeat does not', asyn
   api.seed(nodes, aNode());
   await clock.advance(100);
   expect(short()).toEqual([`updateStatus ${WEB}`, `createSubresource ${WEB}`]);
+  stop.abort();
+  await running;
+});
+
+test('SCH75: the delayed claim of a pod that came with its node is planned for it, and nothing is bound', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod({ nodeName: 'n1', schedulerName: 'other' }));
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'progressed' });
+  const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+  expect(claim?.metadata.annotations).toEqual({ [SELECTED_NODE]: 'n1' });
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
+  api.seed(persistentVolumes, aVolume());
+  api.seed(persistentVolumeClaims, bound());
+  expect(await pass()).toEqual({ kind: 'settled' });
+  expect(await pass()).toEqual({ kind: 'settled' });
+  expect(short()).toEqual(['update shop/data']);
+});
+
+test('SCH75: such a claim takes a volume that is there', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(persistentVolumes, aVolume());
+  api.seed(pods, aPod({ nodeName: 'n1' }));
+  await start()();
+  expect(short()).toEqual(['update pv']);
+  expect(api.peek(persistentVolumes, { name: 'pv' })?.spec?.claimRef?.uid).toBe('uid-data');
+});
+
+test('SCH75: what refuses there is told', async () => {
+  const { api, start, said } = setUp();
+  api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'n2' }));
+  api.seed(pods, aPod({ nodeName: 'n1' }));
+  expect(await start()()).toEqual({ kind: 'settled' });
+  expect([api.writes, said]).toEqual([[], ['FailedScheduling']]);
+});
+
+test('SCH76: selected-node goes when its node is gone, and another is chosen', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'gone' }));
+  api.seed(pods, aPod());
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'progressed' });
+  expect(api.peek(persistentVolumeClaims, { namespace, name: 'data' })?.metadata.annotations).toEqual({});
+  await pass();
+  const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+  expect(claim?.metadata.annotations).toEqual({ [SELECTED_NODE]: 'n1' });
+  expect(short()).toEqual(['update shop/data', 'update shop/data']);
+});
+
+test('SCH76: a node that only the cache lacks keeps its claims', async () => {
+  const { api, start, short } = setUp();
+  api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'late' }));
+  api.seed(pods, aPod());
+  const pass = start();
+  api.freeze(true);
+  api.seed(nodes, aNode({ name: 'late' }));
+  await pass();
+  expect(short()).toEqual(['updateStatus shop/web']);
+});
+
+const big = [{ name: 'c', resources: { requests: { cpu: '3' } } }];
+function withVictim() {
+  const world = setUp();
+  const victim = aPod({ nodeName: 'n1', volumes: [], containers: big }, { name: 'low' });
+  const { uid } = world.api.seed(pods, victim).metadata;
+  world.api.seed(pods, aPod({ volumes: [], containers: big, priority: 10 }));
+  return { ...world, uid };
+}
+
+test('SCH83: the node is nominated first, then the victim is told and deleted by UID', async () => {
+  const { api, start, short, said, uid } = withVictim();
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'progressed' });
+  expect(api.peek(pods, { namespace, name: 'web' })?.status?.nominatedNodeName).toBe('n1');
+  expect(short()).toEqual([`updateStatus ${WEB}`]);
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
+  expect(short().slice(1)).toEqual(['updateStatus shop/low', 'delete shop/low']);
+  expect(api.writes.at(-1)?.body).toEqual({ preconditions: { uid } });
+  expect(said).toEqual(['FailedScheduling', 'Preempted']);
+  await pass();
+  expect(short().slice(3)).toEqual([`createSubresource ${WEB}`]);
+});
+
+test('SCH85: while the victim is leaving nothing more is written', async () => {
+  const { api, start, short } = withVictim();
+  const low = api.peek(pods, { namespace, name: 'low' });
+  if (low === undefined) throw new Error('the victim is seeded');
+  api.seed(pods, { ...low, metadata: { ...low.metadata, finalizers: ['x'] } });
+  const pass = start();
+  for (let time = 0; time < 5; time++) await pass();
+  expect(short()).toEqual([`updateStatus ${WEB}`, 'updateStatus shop/low', 'delete shop/low']);
+});
+
+test.each([
+  { when: 'the word is refused', verb: 'updateStatus' as const, status: 409, reason: 'Conflict' },
+  { when: 'the word is not answered', verb: 'updateStatus' as const, status: 0, reason: 'Unknown' },
+  { when: 'the delete is refused', verb: 'delete' as const, status: 503, reason: 'ServiceUnavailable' },
+  { when: 'the delete is not answered', verb: 'delete' as const, status: 0, reason: 'Unknown' },
+])('SCH83: a preemption carries on when $when, also after a restart', async ({ verb, status, reason }) => {
+  const { api, start, clock } = withVictim();
+  api.fail({ verb, plural: 'pods', status, reason, isAnswerLost: status === 0 });
+  for (let time = 0; time < 8; time++) {
+    await clock.advance(10_000);
+    await start()();
+  }
+  expect(api.peek(pods, { namespace, name: 'low' })).toBeUndefined();
+  expect(api.writes.at(-1)).toMatchObject({ verb: 'createSubresource', key: WEB });
+});
+
+test('SCH52: a node that is just registering is one piece of news, not many', async () => {
+  const { api, deps, clock, said } = setUp();
+  const stop = new AbortController();
+  api.drop(nodes, { name: 'n1' });
+  api.drop(csiNodes, { name: 'n1' });
+  const running = schedulerLoop(deps).run(stop.signal);
+  api.seed(csiDrivers, { metadata: { name: 'd' }, spec: {} });
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  await clock.advance(100);
+  api.seed(nodes, { metadata: { name: 'n1' } });
+  await clock.advance(100);
+  api.seed(nodes, {
+    ...aNode(),
+    status: { ...aNode().status, conditions: [{ type: 'Ready', status: 'False' }] },
+  });
+  await clock.advance(100);
+  api.seed(nodes, aNode());
+  await clock.advance(100);
+  api.seed(csiNodes, { metadata: { name: 'n1' }, spec: { drivers: [] } });
+  await clock.advance(100);
+  api.seed(csiNodes, { metadata: { name: 'n1' }, spec: { drivers: [{ name: 'd', nodeID: 'n1' }] } });
+  await clock.advance(1000);
+  expect(said).toEqual(['FailedScheduling']);
+  const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+  expect(claim?.metadata.annotations).toEqual({ [SELECTED_NODE]: 'n1' });
+  stop.abort();
+  await running;
+});
+
+test('SCH71: a second pass over a quiet world writes nothing, whatever the pods wait for', async () => {
+  const { api, deps, clock } = setUp();
+  const stop = new AbortController();
+  api.seed(pods, aPod({ volumes: [] }, { name: 'fits' }));
+  api.seed(pods, aPod({ volumes: [], containers: [{ name: 'c', resources: { requests: { cpu: '9' } } }] }));
+  api.seed(pods, aPod({}, { name: 'no-claim' }));
+  const running = schedulerLoop(deps).run(stop.signal);
+  await clock.advance(5000);
+  const { length } = api.writes;
+  await clock.advance(1_000_000);
+  expect(api.writes).toHaveLength(length);
   stop.abort();
   await running;
 });

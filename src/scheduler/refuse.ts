@@ -27,6 +27,7 @@ export async function refusePod(
   if (pod === undefined) return { kind: 'settled' };
   const now = pass.deps.clock.elapsed();
   pass.waiting.refused(pod, why, now);
+  if (preemption.kind !== 'none') pass.waiting.hurry(key); // room is being made: it is taken when it is there
   const nominated = preemption.kind === 'evict' ? preemption.eviction.nodeName : undefined;
   const said = await say(pass, pod, { why, nominated, now }, signal);
   if (said !== undefined) return said;

@@ -73,7 +73,9 @@ export class WaitingPods {
   /** What the pod itself asks for has changed: it is tried as soon as it can be. */
   hurry(key: string): void {
     const waiting = this.#byKey.get(key);
-    if (waiting !== undefined) waiting.notBefore = 0;
+    if (waiting === undefined) return;
+    waiting.notBefore = 0;
+    waiting.refusals = Math.min(waiting.refusals, 1);
   }
 
   forget(key: string): void {
