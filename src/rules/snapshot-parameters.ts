@@ -36,7 +36,7 @@ export interface SnapshotTemplateNames {
 }
 
 /**
- * Splits and checks the parameters (RUL180). A secret's namespace never comes from the snapshot's own name: whoever may
+ * Splits and checks the parameters (RUL300). A secret's namespace never comes from the snapshot's own name: whoever may
  * make snapshots could then read other tenants' secrets.
  */
 export function parseSnapshotParameters(

@@ -1,5 +1,5 @@
 // The gate before DeleteSnapshot and DeleteVolumeGroupSnapshot (law 4): live reads that make a proof, or say what is in
-// the way. Rules RUL181 and RUL182.
+// the way. Rules RUL301 and RUL302.
 import type { VolumeGroupSnapshotContent } from '#api/generated/groupsnapshot-v1.ts';
 import type { VolumeSnapshotContent } from '#api/generated/snapshot-v1.ts';
 import type { Stored } from '#api/object.ts';

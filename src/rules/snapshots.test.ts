@@ -7,7 +7,7 @@ const secret = (name: string, namespace: string) => ({
   'csi.storage.k8s.io/snapshotter-secret-namespace': namespace,
 });
 
-test('RUL180: secrets are filled in and the rest is the driver’s', () => {
+test('RUL300: secrets are filled in and the rest is the driver’s', () => {
   const parameters = {
     ...secret('${volumesnapshot.name}-key', '${volumesnapshot.namespace}'),
     speed: '9',
@@ -29,6 +29,6 @@ test.each([
   { when: 'an unknown variable', parameters: secret('${pvc.name}', 'vault') },
   { when: 'half a reference', parameters: { 'csi.storage.k8s.io/snapshotter-secret-name': 'key' } },
   { when: 'an unknown parameter', parameters: { 'csi.storage.k8s.io/colour': 'red' } },
-])('RUL180: refuses $when', ({ parameters }) => {
+])('RUL300: refuses $when', ({ parameters }) => {
   expect(parseSnapshotParameters(parameters, NAMES).kind).toBe('refused');
 });

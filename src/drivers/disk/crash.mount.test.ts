@@ -69,7 +69,7 @@ function fusedFiles(fuse: Fuse, files: Files): Files {
 }
 
 function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
-  const { mounts, loops, images, filesystems, mountPoints } = host;
+  const { mounts, loops, images, filesystems, mountPoints, blocks } = host;
   return {
     ...host,
     mounts: {
@@ -112,6 +112,10 @@ function fusedHost(fuse: Fuse, host: LocalHost): LocalHost {
         if (fuse.isBlown) throw new Killed('this process is gone');
         return left;
       },
+    },
+    blocks: {
+      ...blocks,
+      setReadAheadKiB: (device, kib) => fused(fuse, () => blocks.setReadAheadKiB(device, kib)),
     },
     mountPoints: {
       ...mountPoints,
@@ -229,6 +233,18 @@ const CALLS: readonly {
         signal,
       ),
     check: ({ target }) => writeFile(join(target, 'file'), 'kept'),
+  },
+  {
+    name: 'ControllerModifyVolume of the mounted volume',
+    call: async ({ controller }, { volumeId }) =>
+      controller.controllerModifyVolume?.(
+        { volumeId, secrets: {}, mutableParameters: { readAheadKiB: '516' } },
+        signal,
+      ),
+    async check({ target }) {
+      const entry = (await real.host.mounts.table()).findLast(({ mountPoint }) => mountPoint === target);
+      expect(await real.host.blocks.readAheadKiB(entry?.source ?? '')).toBe(516);
+    },
   },
   {
     name: 'CreateSnapshot of the mounted volume',

@@ -10,13 +10,11 @@ import { wantedAccess } from './capability.ts';
 import { demandCapacity } from './capacity.ts';
 import type { ControllerParts } from './controller.ts';
 import { copyContents, originOf, originSize } from './copy-volume.ts';
+import { demandParameters } from './parameters.ts';
 import { poolTopology, TOPOLOGY_KEY } from './pool.ts';
 import type { VolumeOrigin, VolumeRecord } from './records.ts';
 import { fitsRange, newSize, type SizeRange, sizeFrom, sizeRange } from './size.ts';
 import { type VolumeId, volumeIdOf } from './volume-id.ts';
-
-// What the provisioner adds for drivers that want to know; nothing here depends on it.
-const IGNORED_PARAMETER = /^csi\.storage\.k8s\.io\//;
 
 export interface VolumeWanted {
   readonly id: VolumeId;
@@ -42,16 +40,6 @@ export function volumeWanted(request: CreateVolumeRequest, poolName: string): Vo
       .find((type) => type !== undefined),
     source: originOf(request.volumeContentSource),
   };
-}
-
-/** INVALID_ARGUMENT for a parameter of a class that this driver does not know. */
-export function demandParameters(parameters: Readonly<Record<string, string>>, doing: string): void {
-  const unknown = Object.keys(parameters).find((key) => !IGNORED_PARAMETER.test(key));
-  if (unknown === undefined) return;
-  throw new CsiError(
-    'INVALID_ARGUMENT',
-    `Cannot ${doing}: the parameter ${JSON.stringify(unknown.slice(0, 80))} is unknown: this driver takes none`,
-  );
 }
 
 function invalid(because: string): CsiError {

@@ -12,8 +12,8 @@ import type {
 } from '#csi/generated/csi.ts';
 import type { ControllerParts } from './controller.ts';
 import { beginCut, cutImage, orForget, removeSnapshot, snapshotOf, timestampOf } from './create-snapshot.ts';
-import { demandParameters } from './create-volume.ts';
 import { existingVolume } from './ledger.ts';
+import { demandParameters } from './parameters.ts';
 import { type GroupId, groupIdOf, memberIdOf, parseGroupId } from './snapshot-id.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot-records.ts';
 import { whileStill } from './still-image.ts';

@@ -3,9 +3,15 @@ import { describe, expect, test } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { VolumeSnapshot, VolumeSnapshotContent } from '#api/generated/snapshot-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { CLONING_PROTECTION_FINALIZER } from '#rules/content-source.ts';
+import {
+  CLONING_PROTECTION_FINALIZER,
+  CONTENT_SOURCE_LABEL,
+  contentSourceValue,
+} from '#rules/content-source.ts';
 import { clonersOf, decideCloningProtection } from './cloning-protection.ts';
 import { decideCloneSource, decideSnapshotSource, type WantedCopy } from './content-source.ts';
+import { encodeIntent, type Intent } from './intent.ts';
+import { checkReply } from './persistent-volume.ts';
 
 const GIB = 1024n ** 3n;
 const DRIVER = 'disk.holdfast.dev';
@@ -239,6 +245,23 @@ describe('cloning', () => {
     if (because === undefined) expect(decision).toEqual(FOUND);
     else expect(decision).toEqual({ kind: 'refused', because: expect.stringMatching(because) });
   });
+});
+
+test('PRV46 PRV47: the intent names its source by a label, and an empty volume is no copy', () => {
+  const intent: Intent = {
+    name: 'pvc-u1',
+    driver: DRIVER,
+    phase: 'creating',
+    handle: '',
+    plan: { requestedBytes: '1' } as Intent['plan'],
+    request: { name: 'pvc-u1', volumeContentSource: { snapshot: { snapshotId: 'snap-1' } } },
+  };
+  const value = contentSourceValue({ driver: DRIVER, kind: 'snapshot', handle: 'snap-1' });
+  expect(encodeIntent(intent).metadata.labels).toHaveProperty([CONTENT_SOURCE_LABEL], value);
+  const reply = { volumeId: 'v', capacityBytes: '1', volumeContext: {}, accessibleTopology: [] };
+  expect(checkReply(intent, { ...reply, contentSource: null })).toMatch(/empty volume/);
+  const contentSource = { snapshot: { snapshotId: 'snap-1' } };
+  expect(checkReply(intent, { ...reply, contentSource })).toBeUndefined();
 });
 
 describe('the protection of a source', () => {

@@ -318,7 +318,7 @@ describe('deleting', () => {
 
   test.each<{ rule: string; when: string; prepare: (w: ReturnType<typeof world>) => void }>([
     {
-      rule: 'RUL181',
+      rule: 'RUL301',
       when: 'its snapshot is back on the server',
       prepare: ({ api }) =>
         api.seed(volumeSnapshots, {
@@ -327,7 +327,7 @@ describe('deleting', () => {
         }),
     },
     {
-      rule: 'RUL181',
+      rule: 'RUL301',
       when: 'a second content has the handle',
       prepare: ({ api }) =>
         api.seed(
@@ -336,7 +336,7 @@ describe('deleting', () => {
         ),
     },
     {
-      rule: 'RUL181',
+      rule: 'RUL301',
       when: 'a volume is being made from it',
       prepare: ({ api }) => {
         const value = contentSourceValue({ driver: DRIVER, kind: 'snapshot', handle: 'snap-1' });
@@ -471,7 +471,7 @@ describe('groups', () => {
     expect(w.api.peek(volumeGroupSnapshotContents, NAME)).toBeUndefined();
   });
 
-  test('RUL182 SNS32: waits while the content of a member is left', async () => {
+  test('RUL302 SNS32: waits while the content of a member is left', async () => {
     const w = world();
     w.api.seed(volumeGroupSnapshotContents, going);
     w.api.seed(volumeSnapshotContents, aContent({ status: { volumeGroupSnapshotHandle: 'group-1' } }));
