@@ -57,6 +57,7 @@ export async function startControlPlane(
     store,
     kinds: servedKinds,
     versionInfo: VERSION,
+    ...(options.gates !== undefined && { gates: options.gates }),
     agents: { transport: effects.http, tls: credentials.serverToAgent },
   });
   const listener = await effects.http.listen({
