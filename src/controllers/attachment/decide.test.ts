@@ -61,9 +61,14 @@ interface PlaceParts extends NodeParts {
   readonly isDeleting?: boolean;
   readonly isNodeGone?: boolean;
   readonly isGivenUp?: boolean;
+  readonly refusal?: string;
   readonly isOverdue?: boolean | undefined;
 }
-const anAttachment = (node: string, attached: boolean, { isDeleting, isGivenUp }: Partial<PlaceParts> = {}) =>
+const anAttachment = (
+  node: string,
+  attached: boolean,
+  { isDeleting, isGivenUp, refusal }: Partial<PlaceParts> = {},
+) =>
   stored<VolumeAttachment>({
     metadata: {
       name: attachmentName(csi, node),
@@ -72,7 +77,10 @@ const anAttachment = (node: string, attached: boolean, { isDeleting, isGivenUp }
       ...(isDeleting === true ? { deletionTimestamp: 'now' } : {}),
     },
     spec: { attacher: 'd', nodeName: node, source: { persistentVolumeName: 'pv' } },
-    status: { attached },
+    status: {
+      attached,
+      ...(refusal === undefined ? {} : { attachError: { message: refusal, errorCode: 8 } }),
+    },
   });
 const aPlace = (parts: PlaceParts): Place => ({
   nodeName: parts.node,
@@ -91,6 +99,13 @@ interface Row {
   readonly told?: readonly string[];
 }
 const rows: readonly Row[] = [
+  {
+    rule: 'ATT9',
+    when: 'the driver refuses to attach it',
+    places: [{ node: 'a', pods: ['1'], attached: false, refusal: 'rpc error: code = RESOURCE_EXHAUSTED' }],
+    step: 'rest',
+    told: ['pod-a'],
+  },
   {
     rule: 'ATT43',
     when: 'an operator gave it up and the node is gone',

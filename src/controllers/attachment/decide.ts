@@ -43,7 +43,8 @@ export function decideVolume({ volume, places }: VolumeView): VolumeStep {
   const next = oldest(open.filter(({ node }) => node !== undefined));
   if (next !== undefined) return { kind: 'attach', volume, nodeName: next.nodeName }; // ATT1
   const refused = wanting.filter((place) => !open.includes(place));
-  const news = refused.flatMap((place) => newsOf(volume, place, inTheWay(volume, place, places))); // ATT6
+  const kept = refused.flatMap((place) => newsOf(volume, place, inTheWay(volume, place, places))); // ATT6
+  const news = [...kept, ...places.flatMap((place) => newsOfAttaching(volume, place))]; // ATT9
   const because = news[0]?.message ?? 'every node has what it wants, or still uses what it has';
   return { kind: 'rest', because, news };
 }
@@ -93,6 +94,17 @@ function newsOf(
   const message =
     `Multi-Attach error for volume "${volume.metadata.name}" Volume is already exclusively attached to node ` +
     `${nodes} and can't be attached to node "${nodeName}": it is held there, ${by}`;
+  return pods.map((pod) => ({ pod, message }));
+}
+
+/** What the driver refused, as its attacher stored it; the code says whether the node is full. */
+function newsOfAttaching(
+  { metadata }: Stored<PersistentVolume>,
+  { pods, attachment }: Place,
+): readonly PodNews[] {
+  const error = attachment?.status?.attachError;
+  if (error === undefined || attachment?.status?.attached === true) return [];
+  const message = `AttachVolume.Attach failed for volume "${metadata.name}" : ${error.message ?? ''}`;
   return pods.map((pod) => ({ pod, message }));
 }
 

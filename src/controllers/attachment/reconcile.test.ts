@@ -221,7 +221,7 @@ test('ATT31: the loop attaches, offers, withdraws and detaches, and then is quie
   const { length } = api.writes;
   api.seed(nodes, { ...aNode(), metadata: { name: 'node-1', annotations: { heartbeat: '1' } } });
   await clock.advance(600_000);
-  expect([api.writes.length, said]).toEqual([length, []]);
+  expect([api.writes.length, said]).toEqual([length, ['SuccessfulAttachVolume']]);
   stop.abort();
   await running;
 });
@@ -301,4 +301,23 @@ test.each([
   expect(api.peek(volumeAttachments, { name: NAME }) !== undefined).toBe(stays);
   stop.abort();
   await done;
+});
+
+test('ATT9: what this process attached is told once; what was attached before is not', async () => {
+  const { api, said, pass } = setUp();
+  api.seed(nodes, aNode());
+  api.seed(pods, aPod());
+  await pass('volume/pv');
+  const made = api.peek(volumeAttachments, { name: NAME });
+  if (made !== undefined) api.seed(volumeAttachments, { ...made, status: { attached: true } });
+  await pass('volume/pv');
+  await pass('volume/pv');
+  expect(said).toEqual(['SuccessfulAttachVolume']);
+
+  const later = setUp();
+  later.api.seed(nodes, aNode());
+  later.api.seed(pods, aPod());
+  later.api.seed(volumeAttachments, anAttachment());
+  await later.pass('volume/pv');
+  expect(later.said).toEqual([]);
 });

@@ -22,6 +22,8 @@ interface Pass {
   readonly caches: AttachmentCaches;
   /** Volume to what was last said about it, so that a quiet world says nothing. */
   readonly said: Map<string, string>;
+  /** Attachments that this process made and that were not attached yet when it looked last. */
+  readonly made: Set<string>;
   readonly isOverdue: IsOverdue;
   /** Forced detaches by reason since the start (upstream's attachdetach_controller_forced_detaches). */
   readonly forced: Map<DetachReason, number>;
@@ -33,7 +35,7 @@ export function attachmentReconcile(
   caches: AttachmentCaches,
   isOverdue: IsOverdue = () => false,
 ): Reconcile {
-  const pass: Pass = { deps, caches, said: new Map(), isOverdue, forced: new Map() };
+  const pass: Pass = { deps, caches, said: new Map(), made: new Set(), isOverdue, forced: new Map() };
   return async (key, signal) => {
     try {
       const slash = key.indexOf('/');
@@ -58,6 +60,7 @@ async function reconcileVolume(pass: Pass, name: string, signal: AbortSignal): P
       return recordBoot(pass, step.attachment, signal);
     case 'rest':
       tell(pass, name, step);
+      tellAttached(pass, name);
       return { kind: 'settled' };
     default:
       return assertNever(step);
@@ -92,7 +95,9 @@ async function attach(
       source: { persistentVolumeName: volume.metadata.name },
     },
   };
-  return wrote(pass, await pass.deps.api.create(volumeAttachments, attachment, signal));
+  const created = await pass.deps.api.create(volumeAttachments, attachment, signal);
+  pass.made.add(created.metadata.name);
+  return wrote(pass, created);
 }
 
 async function detach(
@@ -108,6 +113,7 @@ async function detach(
   const { proof } = result;
   log.info('detaching', { attachment: name, by: proof.by, proof: proof.describe() });
   await api.delete(volumeAttachments, { name }, { preconditions: proof.preconditions }, signal);
+  pass.made.delete(name);
   if (proof.by !== 'not-in-use') countForced(pass, attachment, proof.by);
   return { kind: 'settled' }; // its event brings the key back
 }
@@ -179,6 +185,18 @@ function tell(pass: Pass, volume: string, { news }: Extract<VolumeStep, { kind: 
   pass.said.set(volume, text);
   for (const { pod, message } of news) {
     pass.deps.events.record(asPod(pod), { type: 'Warning', reason: 'FailedAttachVolume', message });
+  }
+}
+
+/** SuccessfulAttachVolume, once and only for what this process attached: a restart repeats nothing (ATT9). */
+function tellAttached({ caches, made, deps }: Pass, volume: string): void {
+  if (made.size === 0) return;
+  for (const { attachment, pods } of observeVolume(caches, volume, () => false).places) {
+    if (attachment?.status?.attached !== true || !made.delete(attachment.metadata.name)) continue;
+    const message = `AttachVolume.Attach succeeded for volume "${volume}" `;
+    for (const pod of pods) {
+      deps.events.record(asPod(pod), { type: 'Normal', reason: 'SuccessfulAttachVolume', message });
+    }
   }
 }
 
