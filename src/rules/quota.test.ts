@@ -8,7 +8,7 @@ const usage = (plural: string, object: JsonObject): Record<string, number> =>
     [...quotaUsage(core(plural), object)].map(([name, nanos]) => [name, Number(nanos) / 1e9]),
   );
 
-test('RUL201: objects are counted by kind and group', () => {
+test('RUL401: objects are counted by kind and group', () => {
   expect(usage('configmaps', {})).toEqual({ 'count/configmaps': 1, configmaps: 1 });
   const leases = { group: 'coordination.k8s.io', plural: 'leases' };
   expect([...quotaUsage(leases, {}).keys()]).toEqual(['count/leases.coordination.k8s.io']);
@@ -23,11 +23,11 @@ test.each([
   ['secrets', core('secrets')],
   ['count/leases.coordination.k8s.io', { group: 'coordination.k8s.io', plural: 'leases' }],
   ['services.nodeports', undefined],
-])('RUL202: %s is counted from %j', (resource, kind) => {
+])('RUL402: %s is counted from %j', (resource, kind) => {
   expect(kindCountedBy(resource)).toEqual(kind);
 });
 
-test('RUL203: a claim', () => {
+test('RUL403: a claim', () => {
   const spec = { resources: { requests: { storage: '2' } }, storageClassName: 'fast' };
   expect(usage('persistentvolumeclaims', { spec, status: { allocatedResources: { storage: '3' } } })).toEqual(
     {
@@ -42,7 +42,7 @@ test('RUL203: a claim', () => {
 
 const asks = (cpu: string): JsonObject => ({ resources: { requests: { cpu }, limits: { cpu } } });
 
-test('RUL204: a pod', () => {
+test('RUL404: a pod', () => {
   const spec = {
     initContainers: [{ ...asks('1'), restartPolicy: 'Always' }, asks('5')],
     containers: [asks('1'), asks('2')],
@@ -92,6 +92,6 @@ test.each<[JsonObject, string, JsonObject, boolean]>([
   [selector('VolumeAttributesClass', 'In', 'gold'), 'persistentvolumeclaims', {}, false],
   [{ scopes: ['BestEffort'] }, 'persistentvolumeclaims', {}, false],
   [{ scopes: ['BestEffort'] }, 'configmaps', {}, false],
-])('RUL205: %j over %s %j: %s', (spec, plural, object, counts) => {
+])('RUL405: %j over %s %j: %s', (spec, plural, object, counts) => {
   expect(quotaCounts(spec, core(plural), object)).toBe(counts);
 });

@@ -19,7 +19,7 @@ const CLASS_SUFFIX = '.storageclass.storage.k8s.io/';
 const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 const COMPUTE = ['cpu', 'memory', 'ephemeral-storage'];
 
-/** What `object` uses, by every name a quota may have for it (RUL201). */
+/** What `object` uses, by every name a quota may have for it (RUL401). */
 export function quotaUsage(kind: CountedKind, object: JsonObject): QuotaUsage {
   const counted = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
   const usage = new Map([[`count/${counted}`, ONE]]);
@@ -30,7 +30,7 @@ export function quotaUsage(kind: CountedKind, object: JsonObject): QuotaUsage {
   return usage;
 }
 
-/** The kind that a quota's resource is counted from; undefined for one that nothing here counts (RUL202). */
+/** The kind that a quota's resource is counted from; undefined for one that nothing here counts (RUL402). */
 export function kindCountedBy(resource: string): CountedKind | undefined {
   if (resource.startsWith('count/')) {
     const name = resource.slice('count/'.length);
@@ -44,7 +44,7 @@ export function kindCountedBy(resource: string): CountedKind | undefined {
   return isPods ? { group: '', plural: 'pods' } : undefined;
 }
 
-/** A claim counts the larger of what it asks for and what was allocated, in all and for its class (RUL203). */
+/** A claim counts the larger of what it asks for and what was allocated, in all and for its class (RUL403). */
 function addClaim(usage: Map<string, bigint>, claim: JsonObject): void {
   const requested = nanosOf(at(claim, 'spec', 'resources', 'requests', 'storage'));
   const allocated = nanosOf(at(claim, 'status', 'allocatedResources', 'storage'));
@@ -57,7 +57,7 @@ function addClaim(usage: Map<string, bigint>, claim: JsonObject): void {
   usage.set(`${className}${CLASS_SUFFIX}requests.storage`, size);
 }
 
-/** A pod counts while it has not ended (RUL204). */
+/** A pod counts while it has not ended (RUL404). */
 function hasEnded(pod: JsonObject): boolean {
   const phase = at(pod, 'status', 'phase');
   return phase === 'Succeeded' || phase === 'Failed';
@@ -102,7 +102,7 @@ function raise(peak: Map<string, bigint>, other: ReadonlyMap<string, bigint>): v
   }
 }
 
-/** Whether the quota with this spec counts `object`: every scope must select it (RUL205). */
+/** Whether the quota with this spec counts `object`: every scope must select it (RUL405). */
 export function quotaCounts(spec: JsonValue | undefined, kind: CountedKind, object: JsonObject): boolean {
   const scopes = items(at(spec, 'scopes')).map((scopeName) => ({
     scopeName,
