@@ -16,6 +16,7 @@ import type { NodeIdentity, Readiness } from './node/node-object.ts';
 import { NodeWriter } from './node/node-writer.ts';
 import type { NodePaths } from './paths.ts';
 import { DriverRegistry } from './plugins/driver-registry.ts';
+import { watchLimits } from './plugins/limit-watch.ts';
 import { PluginWatcher } from './plugins/plugin-watcher.ts';
 import { watchEmptyDirLimits } from './pods/empty-dir-limits.ts';
 import type { NodePods } from './pods/node-pods.ts';
@@ -125,7 +126,12 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
   const plugins = new PluginWatcher({ ...deps, directory: start.paths.registry, drivers, node });
   return {
     run: (signal) =>
-      runParts(deps, start, { node, nodeQueue, podQueue, plugins, probes, volumes, watch, workers }, signal),
+      runParts(
+        deps,
+        start,
+        { node, nodeQueue, podQueue, drivers, plugins, probes, volumes, watch, workers },
+        signal,
+      ),
   };
 }
 
@@ -142,6 +148,7 @@ interface Running {
   readonly node: NodeWriter;
   readonly nodeQueue: WorkQueue;
   readonly podQueue: WorkQueue;
+  readonly drivers: DriverRegistry;
   readonly plugins: PluginWatcher;
   readonly probes: Probes;
   readonly volumes: VolumeWorld;
@@ -173,6 +180,7 @@ async function runParts(
       parts.nodeQueue.run(signal),
       runHeartbeat({ ...deps, node: parts.node }, signal),
       parts.plugins.run(signal),
+      watchLimits({ ...deps, ...parts }, signal),
       parts.watch.run(signal),
       runPods(deps, start, parts, signal),
       watchEmptyDirLimits({ ...deps, desired: start.desired, evict: evictor(parts) }, signal),

@@ -21,6 +21,9 @@ export class DriverRegistry {
   bySocket(socket: string): RegisteredDriver | undefined {
     return [...this.#drivers.values()].find((driver) => driver.socket === socket);
   }
+  all(): readonly RegisteredDriver[] {
+    return [...this.#drivers.values()];
+  }
   /** Called with the driver's name after it came or went. */
   onChange(listener: (name: string) => void): void {
     this.#listeners.add(listener);
