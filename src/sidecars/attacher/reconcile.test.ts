@@ -109,6 +109,17 @@ describe('attaching', () => {
       attachError: { errorCode: 4, message: 'rpc error: code = DEADLINE_EXCEEDED desc = no answer' },
     });
   });
+
+  test('ATC5: the same error again is not stored again: its own event would end the back-off', async () => {
+    const { api, deps, pass } = world({ publish: () => Promise.reject(new CsiError('INTERNAL', 'busy')) });
+    api.seed(persistentVolumes, aVolume({ finalizers: [FINALIZER] }));
+    api.seed(volumeAttachments, anAttachment({ finalizers: [FINALIZER] }));
+    await pass();
+    const before = api.peek(volumeAttachments, { name: 'va' });
+    await deps.clock.advance(5_000);
+    expect((await pass()).kind).toBe('failed');
+    expect(api.peek(volumeAttachments, { name: 'va' })).toEqual(before);
+  });
 });
 
 describe('detaching', () => {

@@ -233,10 +233,14 @@ async function storeStatus(
   return wroteAttachment(deps, written);
 }
 
-/** The order of the driver's context does not matter. */
+/**
+ * The order of the driver's context does not matter, nor when an error was seen again: writing that would be an event,
+ * and an event brings the key back before its back-off has ended.
+ */
 function isSame(a: VolumeAttachment['status'], b: VolumeAttachment['status']): boolean {
+  const what = (error: VolumeError | undefined): unknown => [error?.errorCode, error?.message];
   const text = (status: VolumeAttachment['status']): string =>
-    JSON.stringify([status?.attached, status?.attachError, status?.detachError]) +
+    JSON.stringify([status?.attached, what(status?.attachError), what(status?.detachError)]) +
     JSON.stringify(Object.entries(status?.attachmentMetadata ?? {}).sort());
   return text(a) === text(b);
 }
