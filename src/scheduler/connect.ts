@@ -120,7 +120,10 @@ function wakeOnChanges(
       else if (hasArrived(event)) wake(OF_ARRIVING_PODS);
     }),
     caches.nodes.subscribe((event) => {
-      if (mayMakeRoom(event)) wake(OF_NODES);
+      if (!mayMakeRoom(event)) return;
+      // A node that comes or changes is rare news: all may try at once, the most important first.
+      for (const key of waiting.helpedBy(OF_NODES)) waiting.hurry(key);
+      wake(OF_NODES);
     }),
     caches.claims.subscribe(({ object }) => wakeUsers(keyOf(object))),
     caches.volumes.subscribe(({ object }) => {

@@ -52,6 +52,8 @@ export async function runSteps<T>(
   }
 }
 
+const ARRIVAL_ROUNDS = 8;
+
 interface Waiter {
   readonly priority: number;
   readonly ticket: number;
@@ -86,6 +88,8 @@ export class Turnstile {
   async #dispatch(): Promise<void> {
     if (this.#isBusy || this.#isDispatching) return;
     this.#isDispatching = true;
+    // Passes that begin together arrive one microtask after the other: all of them are weighed.
+    for (let round = 0; round < ARRIVAL_ROUNDS; round++) await Promise.resolve();
     if (this.#pace.isSpent()) await this.#pace.nextTurn();
     this.#isDispatching = false;
     const next = pop(this.#waiters);

@@ -65,10 +65,14 @@ test.each([
   expect(viewClaim(claim, [pod]).neededBy).toBe(neededBy);
 });
 
-test('PRT2: a generic ephemeral volume uses its claim', () => {
-  const ephemeral: PersistentVolumeClaim = { metadata: { namespace: 'shop', name: 'web-scratch' } };
+test('PRT2: a generic ephemeral volume uses the claim made for its pod, and no other of that name', () => {
   const pod = podNaming('Running', { volumes: [{ name: 'scratch', ephemeral: {} }] });
-  expect(viewClaim(ephemeral, [pod]).neededBy).toBe('pod shop/web');
+  const owner = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'uid-web', controller: true };
+  const metadata = { namespace: 'shop', name: 'web-scratch', ownerReferences: [owner] };
+  const own = { ...pod, metadata: { ...pod.metadata, uid: 'uid-web' } };
+  expect(viewClaim({ metadata }, [own]).neededBy).toBe('pod shop/web');
+  expect(viewClaim({ metadata }, [pod]).neededBy).toBeUndefined();
+  expect(viewClaim({ metadata: { ...metadata, ownerReferences: [] } }, [own]).neededBy).toBeUndefined();
 });
 
 const live = {

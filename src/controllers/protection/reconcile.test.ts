@@ -1,10 +1,16 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
-import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '#api/resources.ts';
 import { silentLog } from '#base/log.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
+import {
+  attributesClassesOfClaim,
+  attributesClassesOfVolume,
+  CLAIMS_BY_ATTRIBUTES_CLASS,
+  VOLUMES_BY_ATTRIBUTES_CLASS,
+} from './attributes-class.ts';
 import { protectionLoop } from './connect.ts';
 import { protectionReconcile } from './reconcile.ts';
 import { podIndexes } from './view.ts';
@@ -26,9 +32,14 @@ function setUp() {
     events: { record: () => undefined },
   };
   const reconcile = protectionReconcile(deps, {
-    claims: informers.informer(persistentVolumeClaims),
-    volumes: informers.informer(persistentVolumes),
+    claims: informers.informer(persistentVolumeClaims, {
+      [CLAIMS_BY_ATTRIBUTES_CLASS]: attributesClassesOfClaim,
+    }),
+    volumes: informers.informer(persistentVolumes, {
+      [VOLUMES_BY_ATTRIBUTES_CLASS]: attributesClassesOfVolume,
+    }),
     pods: informers.informer(pods, podIndexes),
+    attributesClasses: informers.informer(volumeAttributesClasses),
   });
   return { api, deps, pass: (key: string) => reconcile(key, signal) };
 }
@@ -139,4 +150,46 @@ test('PRT8: the end of a pod releases its claim', async () => {
   expect(api.peek(persistentVolumeClaims, claimName)?.metadata.finalizers).toEqual(['other/one']);
   stop.abort();
   await running;
+});
+
+describe('attribute classes', () => {
+  const FINALIZER = 'kubernetes.io/vac-protection';
+  const deleted = {
+    metadata: { name: 'gold', deletionTimestamp: DELETED, finalizers: [FINALIZER] },
+    driverName: 'd',
+  };
+
+  test.each([
+    ['wants it', { spec: { volumeAttributesClassName: 'gold' } }],
+    ['has it', { status: { currentVolumeAttributesClassName: 'gold' } }],
+    [
+      'changes to it',
+      { status: { modifyVolumeStatus: { targetVolumeAttributesClassName: 'gold', status: 'InProgress' } } },
+    ],
+  ] as const)(
+    'PRT9: one that a claim %s stays, though the cache has not seen the claim',
+    async (_what, over) => {
+      const { api, pass } = setUp();
+      api.seed(volumeAttributesClasses, deleted);
+      api.freeze(true);
+      api.seed(persistentVolumeClaims, { ...aClaim({}), ...over });
+      expect(await pass('attributes-class/gold')).toMatchObject({ kind: 'blocked' });
+      expect(api.writes).toEqual([]);
+    },
+  );
+
+  test('PRT9: one that a volume carries stays', async () => {
+    const { api, pass } = setUp();
+    api.seed(volumeAttributesClasses, deleted);
+    api.seed(persistentVolumes, { metadata: { name: 'pv-1' }, spec: { volumeAttributesClassName: 'gold' } });
+    expect(await pass('attributes-class/gold')).toEqual({ kind: 'settled' });
+    expect(api.writes).toEqual([]);
+  });
+
+  test('PRT9: one that nobody names goes', async () => {
+    const { api, pass } = setUp();
+    api.seed(volumeAttributesClasses, deleted);
+    await pass('attributes-class/gold');
+    expect(api.peek(volumeAttributesClasses, { name: 'gold' })).toBeUndefined();
+  });
 });

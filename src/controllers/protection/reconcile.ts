@@ -1,14 +1,24 @@
-// Carries out one protection step. Keys are `claim/<namespace>/<name>` and `volume/<name>`.
+// Carries out one protection step. Keys are `claim/<namespace>/<name>`, `volume/<name>` and `attributes-class/<name>`.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { ObjectMeta } from '#api/generated/meta-v1.ts';
 import { type ResourceType, type Stored, splitKey } from '#api/object.ts';
-import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '#api/resources.ts';
 import { assertNever } from '#base/assert.ts';
 import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
-import { PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER } from '#rules/well-known.ts';
+import {
+  PV_PROTECTION_FINALIZER,
+  PVC_PROTECTION_FINALIZER,
+  VAC_PROTECTION_FINALIZER,
+} from '#rules/well-known.ts';
+import {
+  CLAIMS_BY_ATTRIBUTES_CLASS,
+  viewAttributesClass,
+  VOLUMES_BY_ATTRIBUTES_CLASS,
+} from './attributes-class.ts';
 import { decideProtection, type ProtectionStep } from './decide.ts';
 import { PODS_BY_CLAIM, viewClaim, viewVolume } from './view.ts';
 
@@ -19,6 +29,7 @@ export interface ProtectionCaches {
   readonly claims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
   readonly pods: Informer<Pod>;
+  readonly attributesClasses: Informer<VolumeAttributesClass>;
 }
 
 export function protectionReconcile(deps: LoopDeps, caches: ProtectionCaches): Reconcile {
@@ -26,9 +37,9 @@ export function protectionReconcile(deps: LoopDeps, caches: ProtectionCaches): R
     const slash = key.indexOf('/');
     const name = key.slice(slash + 1);
     try {
-      return key.startsWith('claim/')
-        ? await reconcileClaim(deps, caches, name, signal)
-        : await reconcileVolume(deps, caches, name, signal);
+      if (key.startsWith('claim/')) return await reconcileClaim(deps, caches, name, signal);
+      if (key.startsWith('volume/')) return await reconcileVolume(deps, caches, name, signal);
+      return await reconcileAttributesClass(deps, caches, name, signal);
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -81,6 +92,35 @@ async function reconcileVolume(
       const claim =
         key === undefined ? undefined : await deps.api.find(persistentVolumeClaims, splitKey(key), signal);
       return decideProtection(viewVolume(live, claim));
+    },
+  });
+}
+
+async function reconcileAttributesClass(
+  deps: LoopDeps,
+  { claims, volumes, attributesClasses }: ProtectionCaches,
+  name: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const object = attributesClasses.get(name);
+  if (object === undefined) return { kind: 'settled' };
+  const cached = {
+    claims: claims.byIndex(CLAIMS_BY_ATTRIBUTES_CLASS, name),
+    volumes: volumes.byIndex(VOLUMES_BY_ATTRIBUTES_CLASS, name),
+  };
+  return carryOut(deps, decideProtection(viewAttributesClass(object, cached)), {
+    type: volumeAttributesClasses,
+    informer: attributesClasses,
+    object,
+    finalizer: VAC_PROTECTION_FINALIZER,
+    signal,
+    decideLive: async () => {
+      const [liveClaims, liveVolumes] = await Promise.all([
+        deps.api.list(persistentVolumeClaims, {}, signal),
+        deps.api.list(persistentVolumes, {}, signal),
+      ]);
+      const users = { claims: liveClaims.items, volumes: liveVolumes.items };
+      return decideProtection(viewAttributesClass(object, users)); // PRT9
     },
   });
 }

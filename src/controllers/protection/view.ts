@@ -3,7 +3,7 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generate
 import type { Stored } from '#api/object.ts';
 import { claimKeyOf } from '#rules/claim-ref.ts';
 import { isTerminal, podLabel } from '#rules/pod-state.ts';
-import { claimKeysOfPod } from '#rules/pod-volumes.ts';
+import { claimKeysOfPod, claimsOfPod, isClaimOwnedByPod } from '#rules/pod-volumes.ts';
 import { PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER } from '#rules/well-known.ts';
 
 export const PODS_BY_CLAIM = 'claim';
@@ -28,11 +28,19 @@ export function viewClaim(claim: PersistentVolumeClaim, podsNamingIt: Iterable<P
 
 /** A pod that has not ended and names the claim. Pods without a node count too: they may get one at any moment. */
 function firstUser(claim: PersistentVolumeClaim, candidates: Iterable<Pod>): Pod | undefined {
-  const key = `${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}`;
   for (const pod of candidates) {
-    if (!isTerminal(pod) && claimKeysOfPod(pod).includes(key)) return pod;
+    if (!isTerminal(pod) && usesClaim(pod, claim)) return pod;
   }
   return undefined;
+}
+
+/** A generic ephemeral volume uses only the claim made for its pod: a foreign one of that name is in its way. */
+function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
+  if (pod.metadata.namespace !== claim.metadata.namespace) return false;
+  return claimsOfPod(pod).some(
+    ({ claimName, ephemeral }) =>
+      claimName === claim.metadata.name && (!ephemeral || isClaimOwnedByPod(claim, pod)),
+  );
 }
 
 /** `claim` is the one under the key that the volume points at, if there is one. */
