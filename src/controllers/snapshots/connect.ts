@@ -4,6 +4,8 @@ import { keyOf } from '#api/object.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { runLoop } from '#client/run-loop.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
+import { CLAIM_SOURCE_FINALIZER } from '#rules/snapshot-names.ts';
 import { reconcileClaim } from './claim-protection.ts';
 import { BY_CLAIM, restoredFrom, SETTLED, type SnapshotsDeps, snapshotsDeps } from './deps.ts';
 import { groupKind } from './group-kind.ts';
@@ -15,11 +17,15 @@ import { selects } from './sources.ts';
 export interface SnapshotsOptions {
   /** Keys in flight at once. */
   readonly concurrency?: number;
+  readonly gates?: FeatureGates;
 }
 
 /** The loop of snapshots and group snapshots. */
-export function snapshotsLoop(deps: LoopDeps, { concurrency = 16 }: SnapshotsOptions = {}): Service {
-  const all = snapshotsDeps(deps);
+export function snapshotsLoop(
+  deps: LoopDeps,
+  { concurrency = 16, gates = DEFAULT_GATES }: SnapshotsOptions = {},
+): Service {
+  const all = snapshotsDeps(deps, gates);
   return runLoop(deps, {
     name: 'snapshots',
     concurrency,
@@ -91,7 +97,8 @@ function connect({ caches }: SnapshotsDeps, enqueue: (key: string) => void): (()
     }),
     claims.subscribe(({ object }) => {
       const key = keyOf(object);
-      enqueue(`claim/${key}`);
+      // Most claims have no snapshot.
+      if ((object.metadata.finalizers ?? []).includes(CLAIM_SOURCE_FINALIZER)) enqueue(`claim/${key}`);
       for (const one of snapshots.byIndex(BY_CLAIM, key)) enqueue(`snapshot/${keyOf(one)}`);
       const source = restoredFrom(object);
       if (source !== undefined) enqueue(`snapshot/${source}`);

@@ -24,6 +24,7 @@ import {
 import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome } from '#client/outcome.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 
 export interface SnapshotsCaches {
   readonly snapshots: Informer<VolumeSnapshot>;
@@ -37,6 +38,7 @@ export interface SnapshotsCaches {
 }
 
 export interface SnapshotsDeps extends LoopDeps {
+  readonly gates: FeatureGates;
   readonly caches: SnapshotsCaches;
 }
 
@@ -47,10 +49,11 @@ export const BY_SNAPSHOT = 'snapshot';
 /** Member snapshots by the UID of their group. */
 export const BY_GROUP = 'group';
 
-export function snapshotsDeps(deps: LoopDeps): SnapshotsDeps {
+export function snapshotsDeps(deps: LoopDeps, gates: FeatureGates = DEFAULT_GATES): SnapshotsDeps {
   const { informers } = deps;
   return {
     ...deps,
+    gates,
     caches: {
       snapshots: informers.informer(volumeSnapshots, {
         [BY_CLAIM]: ({ metadata, spec }) =>

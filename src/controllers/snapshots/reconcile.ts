@@ -46,7 +46,7 @@ export async function reconcileSnapshot<T extends ApiObject, C extends ApiObject
     case 'choose-class':
       return orComplain(
         pass,
-        'SetDefaultSnapshotClassFailed',
+        `SetDefault${kind.word}ClassFailed`,
         'Failed to set default snapshot class',
         chooseClass,
       );
@@ -62,7 +62,7 @@ export async function reconcileSnapshot<T extends ApiObject, C extends ApiObject
     case 'bind-content':
       return content === undefined ? SETTLED : bindContent(pass, content);
     case 'complain':
-      return complain(pass, step.problem, step.message);
+      return complain(pass, step.problem.replace('Snapshot', kind.word), step.message);
     case 'publish':
       return content === undefined ? SETTLED : publish(pass, content);
     case 'pend':

@@ -103,8 +103,11 @@ export const snapshotKind: SnapshotKind<VolumeSnapshot, VolumeSnapshotContent> =
       .find((claim) => (claim.spec?.volumeName ?? '') === '');
     return waiting === undefined ? undefined : `claim ${keyOf(waiting)}`;
   },
-  async neededByLive({ api }, snapshot, signal) {
-    const { items } = await api.list(persistentVolumeClaims, {}, signal);
+  async neededByLive({ api, gates }, snapshot, signal) {
+    const { namespace = '' } = snapshot.metadata;
+    // Only that gate lets claims of other namespaces be filled from it.
+    const query = gates.CrossNamespaceVolumeDataSource ? {} : { namespace };
+    const { items } = await api.list(persistentVolumeClaims, query, signal);
     const waiting = items.find(
       (claim) => restoredFrom(claim) === keyOf(snapshot) && (claim.spec?.volumeName ?? '') === '',
     );

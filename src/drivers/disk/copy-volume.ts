@@ -21,11 +21,30 @@ export function originOf(source: VolumeContentSource | null): VolumeOrigin | und
   throw new CsiError('INVALID_ARGUMENT', 'Cannot create the volume: its content source names nothing');
 }
 
-/** The least size of a volume made from this source; NOT_FOUND when it is not there. */
-export async function originSize(parts: ControllerParts, { kind, id }: VolumeOrigin): Promise<number> {
-  if (kind === 'snapshot') return (await existingSnapshot(parts, id)).sizeBytes;
-  const { sizeBytes, growingToBytes } = await existingVolume(parts.ledger, id);
-  return Math.max(sizeBytes, growingToBytes ?? 0);
+/** The least size of a volume made from this source; NOT_FOUND when it is not there, or a file system that it is not. */
+export async function originSize(
+  parts: ControllerParts,
+  { kind, id }: VolumeOrigin,
+  fsType: 'ext4' | 'xfs' | undefined,
+): Promise<number> {
+  if (kind === 'snapshot') {
+    const { sizeBytes, format } = await existingSnapshot(parts, id);
+    demandSame(format, fsType);
+    return sizeBytes;
+  }
+  const source = await existingVolume(parts.ledger, id);
+  const format = await parts.ledger.readFormat(source.id);
+  if (format !== undefined) demandSame(format, fsType);
+  return Math.max(source.sizeBytes, source.growingToBytes ?? 0);
+}
+
+/** Said now, not when a pod waits for its mount. */
+function demandSame({ state, fsType: held }: CopiedFormat, wanted: 'ext4' | 'xfs' | undefined): void {
+  if (state !== 'formatted' || wanted === undefined || held === wanted) return;
+  throw new CsiError(
+    'INVALID_ARGUMENT',
+    `Cannot create the volume: its source holds ${held ?? 'no file system'}, ${wanted} was asked for`,
+  );
 }
 
 /** Makes the image and its format record; done again from the start after a kill. Refused, it leaves nothing. */

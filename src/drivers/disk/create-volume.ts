@@ -93,7 +93,7 @@ async function begin(
   { id, name, range, fsType, source }: VolumeWanted,
 ): Promise<VolumeRecord> {
   const sizeBytes =
-    source === undefined ? newSize(range, fsType) : sizeFrom(range, await originSize(parts, source));
+    source === undefined ? newSize(range, fsType) : sizeFrom(range, await originSize(parts, source, fsType));
   await demandCapacity(parts, sizeBytes, `create a volume of ${sizeBytes} bytes`);
   if ((await parts.host.images.stat(parts.paths.image(id))) !== undefined) {
     // A record outlives its image in both directions, so this image is not one of ours, or its record was lost.

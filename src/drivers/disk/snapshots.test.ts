@@ -332,6 +332,20 @@ describe('snapshots', () => {
     expect(images.get(parts.paths.image(await create('four', large)))?.sizeBytes).toBe(100 * MIB);
   });
 
+  it('DSK68: another file system than the source has is refused at once', async () => {
+    const id = await create('one');
+    await parts.ledger.writeFormat({
+      id,
+      state: 'formatted',
+      fsType: 'ext4',
+      filledBytes: 1,
+      identity: 'own',
+    });
+    const xfs = { mount: { fsType: 'xfs' }, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
+    const changes = { volumeCapabilities: [xfs], ...fromSnapshot(await snapshot('s', id)) };
+    await expect(create('two', changes)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   it('DSK68: a clone of a mounted volume is copied while that is frozen', async () => {
     const id = await mounted('one');
     write(id, 'abc');

@@ -68,8 +68,10 @@ export async function reconcileCloningProtection(
   });
   const cached = decideCloningProtection(view(clonersOf(claim, caches.claims.list(), caches.intents.list())));
   if (cached.kind !== 'release') return SETTLED;
+  const { namespace = '' } = claim.metadata;
+  const isAnywhere = deps.behaviour.gates.CrossNamespaceVolumeDataSource;
   const [claims, intents] = [
-    await api.list(persistentVolumeClaims, {}, signal),
+    await api.list(persistentVolumeClaims, isAnywhere ? {} : { namespace }, signal),
     await api.list(configMaps, { namespace: INTENT_NAMESPACE }, signal),
   ];
   const live = decideCloningProtection(view(clonersOf(claim, claims.items, intents.items)));
