@@ -45,6 +45,7 @@ export const PV_CONTROLLER_FINALIZER = 'kubernetes.io/pv-controller';
 export const EXTERNAL_PROVISIONER_FINALIZER = 'external-provisioner.volume.kubernetes.io/finalizer';
 export const PVC_PROTECTION_FINALIZER = 'kubernetes.io/pvc-protection';
 export const PV_PROTECTION_FINALIZER = 'kubernetes.io/pv-protection';
+export const VAC_PROTECTION_FINALIZER = 'kubernetes.io/vac-protection';
 
 /** An operator's word that the node is down and stays down (KEP-2268). */
 export const OUT_OF_SERVICE_TAINT = 'node.kubernetes.io/out-of-service';
