@@ -133,6 +133,24 @@ describe('quota', () => {
   });
 });
 
+describe('compute quota', () => {
+  test('SRV67: under a quota of cpu every container says what it takes', async () => {
+    const { call } = await limited({ 'requests.cpu': '1', 'limits.memory': '1Gi' });
+    const { status, json } = await call('POST', `${HOME}/pods`, pod('p'));
+    expect([status, json.message]).toEqual([
+      403,
+      'pods "p" is forbidden: failed quota: q: must specify limits.memory for: a; requests.cpu for: a',
+    ]);
+    const resources = { requests: { cpu: '600m' }, limits: { memory: '1Mi' } };
+    const sized = { containers: [{ name: 'a', image: 'b', resources }] };
+    expect((await call('POST', `${HOME}/pods`, pod('one', sized))).status).toBe(201);
+    const second = await call('POST', `${HOME}/pods`, pod('two', sized));
+    expect(second.json.message).toContain(
+      'requested: requests.cpu=600m, used: requests.cpu=600m, limited: requests.cpu=1',
+    );
+  });
+});
+
 describe('limits', () => {
   test('SRV56: a claim outside the limits of its namespace is 403, an old one stays usable', async () => {
     const { call } = await testServer();

@@ -49,9 +49,11 @@ export function chargeQuotas(view: AdmissionView, target: Target, replacement: R
   const before = usageOf(target, replacement.before);
   const after = usageOf(target, replacement.after);
   const charges = quotas.flatMap((quota) => {
-    const spec = quota.object.spec;
+    const { spec } = quota.object;
     const counts = (object: JsonObject | undefined): boolean =>
       object !== undefined && quotaCounts(spec, definition.resource, object);
+    const { before: old, after: wanted } = replacement;
+    if (old === undefined && wanted !== undefined && counts(wanted)) refuseUnspecified(target, quota, wanted);
     const difference = subtract(
       counts(replacement.after) ? after : EMPTY,
       counts(replacement.before) ? before : EMPTY,
@@ -92,6 +94,40 @@ function usageOf({ definition }: Target, object: JsonObject | undefined): QuotaU
 function subtract(after: QuotaUsage, before: QuotaUsage, names: readonly string[]): QuotaUsage {
   const changes = names.map((name) => [name, (after.get(name) ?? 0n) - (before.get(name) ?? 0n)] as const);
   return new Map(changes.filter(([, change]) => change !== 0n));
+}
+
+/** Under a quota of cpu or memory every container says what it takes; else it would count as nothing. */
+function refuseUnspecified({ definition, name }: Target, quota: StoredObject, pod: JsonObject): void {
+  if (definition.resource.group !== '' || definition.resource.plural !== 'pods') return;
+  const missing = Object.keys(listOf(quota, 'hard'))
+    .sort()
+    .flatMap((resource) => {
+      const containers = unspecified(resource, pod);
+      return containers.length === 0 ? [] : [`${resource} for: ${containers.join(',')}`];
+    });
+  if (missing.length === 0) return;
+  throw forbidden(
+    definition.resource,
+    name,
+    `failed quota: ${quota.name}: must specify ${missing.join('; ')}`,
+  );
+}
+
+/** `cpu`, `requests.cpu` and `limits.cpu`, and the same of memory. */
+const SPECIFIED = /^(?:(requests|limits)\.)?(cpu|memory)$/;
+
+function unspecified(resource: string, { spec }: JsonObject): readonly string[] {
+  const [, list = 'requests', what = ''] = SPECIFIED.exec(resource) ?? [];
+  if (what === '' || !isJsonObject(spec)) return [];
+  const containers = [spec.containers, spec.initContainers].flatMap((some) =>
+    Array.isArray(some) ? some : [],
+  );
+  const lacks = (container: JsonObject): boolean => {
+    const resources = isJsonObject(container.resources) ? container.resources[list] : undefined;
+    return !isJsonObject(resources) || resources[what] === undefined;
+  };
+  const lacking = containers.filter(isJsonObject).filter(lacks);
+  return [...new Set(lacking.flatMap((one) => (typeof one.name === 'string' ? [one.name] : [])))].sort();
 }
 
 function refuseExcess({ definition, name }: Target, quota: StoredObject, change: QuotaUsage): void {
