@@ -111,6 +111,26 @@ const deleteContent: Act = deleting('the content', async (user) => {
   await user.delete(volumeSnapshotContents, { name: content.metadata.name });
 });
 
+/** Takes up the snapshot of the one content that there is, under another content and snapshot. */
+const imported: Act = (cluster) =>
+  cluster.act('imports the snapshot', async (user) => {
+    const [content] = (await user.list(volumeSnapshotContents)).items;
+    await user.create(volumeSnapshotContents, {
+      metadata: { name: 'imported' },
+      spec: {
+        deletionPolicy: 'Retain',
+        driver: DRIVER_NAME,
+        source: { snapshotHandle: content?.status?.snapshotHandle ?? '' },
+        sourceVolumeMode: 'Filesystem',
+        volumeSnapshotRef: { namespace: NAMESPACE, name: 'again' },
+      },
+    });
+    await user.create(volumeSnapshots, {
+      metadata: { namespace: NAMESPACE, name: 'again' },
+      spec: { source: { volumeSnapshotContentName: 'imported' } },
+    });
+  });
+
 const ONE: SnapshotRemains = { ...NOTHING, claims: ['data Bound'], volumes: 1 };
 const SNAP: SnapshotRemains = { ...ONE, snapshots: ['snap ready'], contents: 1, backendSnapshots: 1 };
 
@@ -130,6 +150,23 @@ export const SNAPSHOT_SCENARIOS: readonly SnapshotScenario[] = [
     name: 'a retained snapshot',
     acts: [[claim('data')], [snapshot('snap', 'data', 'kept')], [deleteSnapshot('snap')]],
     leaves: { ...ONE, contents: 1, backendSnapshots: 1 },
+  },
+  {
+    name: 'import a retained snapshot and restore it',
+    acts: [
+      [claim('data')],
+      [snapshot('snap', 'data', 'kept')],
+      [deleteSnapshot('snap'), deleteClaim('data')],
+      [imported, restored('copy', 'again')],
+    ],
+    leaves: {
+      ...NOTHING,
+      claims: ['copy Bound'],
+      snapshots: ['again ready'],
+      contents: 2,
+      volumes: 1,
+      backendSnapshots: 1,
+    },
   },
   {
     name: 'restore',
