@@ -357,8 +357,25 @@ test('SCH75: what refuses there is told', async () => {
   const { api, start, said } = setUp();
   api.seed(persistentVolumeClaims, aClaim({ [SELECTED_NODE]: 'n2' }));
   api.seed(pods, aPod({ nodeName: 'n1' }));
-  expect(await start()()).toEqual({ kind: 'settled' });
+  const pass = start();
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
+  expect(await pass()).toMatchObject({ kind: 'blocked' });
   expect([api.writes, said]).toEqual([[], ['FailedScheduling']]);
+});
+
+test('SCH75: a pod whose node is not registered yet is served when it is', async () => {
+  const { api, deps, clock, short } = setUp();
+  const stop = new AbortController();
+  const running = schedulerLoop(deps).run(stop.signal);
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod({ nodeName: 'n2' }));
+  await clock.advance(1000);
+  expect(short()).toEqual([]);
+  api.seed(nodes, aNode({ name: 'n2' }));
+  await clock.advance(1000);
+  expect(short()).toEqual(['update shop/data']);
+  stop.abort();
+  await running;
 });
 
 test('SCH76: selected-node goes when its node is gone, and another is chosen', async () => {

@@ -18,7 +18,8 @@ import { type AssumedStep, decideAssumed } from './decide-assumed.ts';
 import { isBound } from './filter-claims.ts';
 import { isPlaceable } from './indexes.ts';
 import { Placement } from './place.ts';
-import { refusePod } from './refuse.ts';
+import type { Why } from './refusal.ts';
+import { LOOK_AGAIN_MS, refusePod } from './refuse.ts';
 import { tell } from './tell.ts';
 import type { Sources } from './view.ts';
 import type { WaitingPods } from './waiting.ts';
@@ -109,12 +110,31 @@ async function servePlaced(pass: Pass, pod: Stored<Pod>, signal: AbortSignal): P
   if (known !== undefined && known.nodeName === nodeName) return await pursue(pass, known, signal);
   assumptions.forget(key);
   const placed = await pass.placement.planOn(pod, nodeName);
-  if (placed.kind === 'assumed') return await pursue(pass, placed.assumption, signal);
-  if (placed.kind === 'refused') {
-    const message = `claims of a pod with spec.nodeName "${nodeName}": ${placed.why.message}`;
-    tell(pass.deps, pod, { type: 'Warning', reason: 'FailedScheduling', message });
+  if (placed.kind === 'assumed') {
+    waiting.forget(key);
+    return await pursue(pass, placed.assumption, signal);
   }
-  return { kind: 'settled' };
+  const why = placed.kind === 'refused' ? placed.why : nodeUnknown(nodeName);
+  return tellPlaced(pass, pod, why);
+}
+
+function nodeUnknown(nodeName: string): Why {
+  const reasons = `node "${nodeName}" is not registered`;
+  return { reasons, message: reasons, causes: new Set(['node']) };
+}
+
+/** A pod with a node has its own conditions from the agent: only an event says what its claims wait for. */
+function tellPlaced({ waiting, deps }: Pass, pod: Stored<Pod>, why: Why): Outcome {
+  const now = deps.clock.elapsed();
+  waiting.refused(pod, why, now);
+  const delay = waiting.newsDelay(pod, why, now);
+  if (delay === 0) {
+    waiting.told(pod, why, now);
+    const message = `claims of a pod with spec.nodeName "${pod.spec?.nodeName ?? ''}": ${why.message}`;
+    tell(deps, pod, { type: 'Warning', reason: 'FailedScheduling', message });
+  }
+  const retryAfterMs = delay === undefined || delay === 0 ? LOOK_AGAIN_MS : delay;
+  return { kind: 'blocked', because: why.reasons, retryAfterMs };
 }
 
 /** True when a claim of the pod waits for a node to be chosen. */

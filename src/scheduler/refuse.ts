@@ -13,7 +13,7 @@ import type { Why } from './refusal.ts';
 import { tell } from './tell.ts';
 
 /** A pod that waits is looked at now and then even if nothing was seen that could help (upstream's flush). */
-const LOOK_AGAIN_MS = 300_000;
+export const LOOK_AGAIN_MS = 300_000;
 
 type Refused = Extract<Placed, { kind: 'refused' }>;
 
