@@ -47,19 +47,27 @@ it('HST40: a copy never replaces a file, and an aborted one says so', async () =
   await expect(aborted).rejects.toMatchObject({ code: 'TIMEOUT' });
 });
 
-async function mountedExt4(): Promise<{ image: string; loop: LoopDevice; mountPoint: string }> {
+const mountedExt4 = (): Promise<Mounted> => mounted('ext4', 32);
+
+interface Mounted {
+  readonly image: string;
+  readonly loop: LoopDevice;
+  readonly mountPoint: string;
+}
+
+async function mounted(fsType: 'ext4' | 'xfs', mib: number): Promise<Mounted> {
   const image = join(scratch.path, 'fs.img');
-  await host.images.create(image, 32 * MIB);
-  const blank = await host.images.proveBlank(image, 32 * MIB);
+  await host.images.create(image, mib * MIB);
+  const blank = await host.images.proveBlank(image, mib * MIB);
   if (blank.kind !== 'blank') throw new Error('not blank');
   const loop = await host.loops.attach(image, { readOnly: false });
-  await host.filesystems.format({ device: loop.device, fsType: 'ext4', proof: blank.proof });
+  await host.filesystems.format({ device: loop.device, fsType, proof: blank.proof });
   const mountPoint = join(scratch.path, 'mnt');
   await mkdir(mountPoint);
   await host.mounts.mount({
     source: loop.device,
     target: mountPoint,
-    fsType: 'ext4',
+    fsType,
     flags: ['nosuid', 'nodev'],
   });
   return { image, loop, mountPoint };
@@ -116,6 +124,19 @@ it('HST41 HST42: a failed step thaws, and thawing again changes nothing', async 
   await expect(failing).rejects.toThrow('step');
   await writeFile(join(mountPoint, 'file'), 'writable');
   expect(await host.filesystems.thaw(await frozen(mountPoint, loop))).toBe(false);
+  await host.mounts.unmount(mountPoint);
+  await host.loops.detach(loop);
+});
+
+it('HST40: where the file system has reflink a copy shares its data until one of the two changes', async () => {
+  const { loop, mountPoint } = await mounted('xfs', 300);
+  const [image, copy] = [join(mountPoint, 'a.img'), join(mountPoint, 'b.img')];
+  await writeFile(image, Buffer.alloc(8 * MIB, 'x'), { mode: 0o600 });
+  const before = (await host.filesystems.usage(mountPoint)).usedBytes;
+  expect(await host.images.copy(image, copy, signal)).toEqual({ isShared: true });
+  expect((await host.filesystems.usage(mountPoint)).usedBytes - before).toBeLessThan(BigInt(4 * MIB));
+  await writeFile(image, 'changed');
+  expect((await readFile(copy)).equals(Buffer.alloc(8 * MIB, 'x'))).toBe(true);
   await host.mounts.unmount(mountPoint);
   await host.loops.detach(loop);
 });
