@@ -58,13 +58,16 @@ export function withControllerError(
   error: { readonly message: string; readonly isInfeasible: boolean },
   now: number,
 ): PersistentVolumeClaimStatus {
+  const told = condition('ControllerResizeError', now, `failed to expand pvc with ${error.message}`);
+  const before = status?.conditions?.find(
+    ({ type, message }) => type === told.type && message === told.message,
+  );
+  // What is retried with back-off says the same only once: a new probe time would be a write, whose event ends the
+  // back-off. What is infeasible waits from this time on.
+  const shown = error.isInfeasible || before === undefined ? told : before;
   return {
     ...(error.isInfeasible ? withResizeStatus(status, 'ControllerResizeInfeasible') : status),
-    conditions: mergeConditions(
-      status,
-      [condition('ControllerResizeError', now, `failed to expand pvc with ${error.message}`)],
-      'keep-others',
-    ),
+    conditions: mergeConditions(status, [shown], 'keep-others'),
   };
 }
 

@@ -99,7 +99,11 @@ export function withModifyError(
     },
     conditions: replaceConditions(status, [
       ...(status?.conditions ?? []).filter(({ type }) => type === MODIFYING),
-      { ...failed, lastTransitionTime: old?.lastTransitionTime ?? failed.lastTransitionTime },
+      // What is retried with back-off says the same only once: a new probe time would be a write, whose event ends the
+      // back-off. What is infeasible waits from this time on.
+      !error.isInfeasible && old?.message === text
+        ? old
+        : { ...failed, lastTransitionTime: old?.lastTransitionTime ?? failed.lastTransitionTime },
     ]),
   };
 }
