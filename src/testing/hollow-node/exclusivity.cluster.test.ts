@@ -71,7 +71,7 @@ async function startCluster(seed: number) {
   startControl();
   for (const name of NODES) startNode(name);
   ending.push(async () => {
-    for (const stop of [...stops.values()]) await stop();
+    for (const stop of stops.values()) await stop();
   });
 
   for (const [name, mode] of Object.entries(VOLUMES)) {
