@@ -201,6 +201,7 @@ export class Cluster {
         connection: gatedConnection(socket, gate, name),
         backend: this.driver.backend,
         topologyKey: this.driver.traits.topologyKey,
+        limit: this.driver.traits.maxVolumesPerNode,
       },
     );
     await runServices([node, recorder, { name: 'informers', run: (s) => informers.run(s) }], signal);

@@ -58,3 +58,11 @@ describe.each(CACHED)('with a stale cache of %s', (plural) => {
     }
   });
 });
+
+// What long runs have found, each once.
+test('PRV9: a volume that stays unseen is not provisioned over and over', async () => {
+  const scenario = SCENARIOS.find(({ name }) => name === 'delete pod and claim at once');
+  expect(scenario).toBeDefined();
+  if (scenario === undefined) return;
+  await playStale(scenario, 1, { plural: 'persistentvolumes', after: 27, ms: FREEZE_MS, then: 'unseen' });
+});

@@ -39,6 +39,8 @@ export interface StandInOptions {
   /** The driver's memory: what is mounted here. */
   readonly backend: Backend;
   readonly topologyKey?: string | undefined;
+  /** Volumes of the driver that fit on the node; 0: any number. */
+  readonly limit: number;
 }
 
 const CALL = { timeoutMs: 15_000 };
@@ -95,11 +97,11 @@ export function standInNode(deps: LoopDeps, options: StandInOptions): Service {
 
 /** Makes the Node, its CSINode and its Lease, as a kubelet does at start. */
 async function register({ api, clock }: LoopDeps, options: StandInOptions): Promise<void> {
-  const { name, driver, bootId, topologyKey } = options;
+  const { name, driver, bootId, topologyKey, limit } = options;
   const labels = topologyKey === undefined ? {} : { [topologyKey]: name };
-  const drivers = [
-    { name: driver, nodeID: name, topologyKeys: topologyKey === undefined ? [] : [topologyKey] },
-  ];
+  const topologyKeys = topologyKey === undefined ? [] : [topologyKey];
+  const allocatableHere = limit === 0 ? {} : { allocatable: { count: limit } };
+  const drivers = [{ name: driver, nodeID: name, topologyKeys, ...allocatableHere }];
   await onceOnly(() =>
     api.create(nodes, { metadata: { name, labels, annotations: { [HONOURS_BOOT_ID]: 'true' } } }),
   );
