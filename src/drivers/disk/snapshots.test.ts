@@ -7,15 +7,19 @@ import { connectDriver } from '#csi/connect.ts';
 import type { CreateVolumeRequest, VolumeCapability } from '#csi/generated/csi.ts';
 import { serveDriver } from '#csi/serve.ts';
 import { memoryFiles } from '#files/memory.ts';
+import { nextTurn } from '#testing/real/turn.ts';
+import { virtualClock } from '#testing/virtual-clock.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
 import { realClock } from '#base/real/clock.ts';
 import { type ControllerParts, controllerHandlers } from './controller.ts';
+import { createSnapshot } from './create-snapshot.ts';
 import { exclusive, oneAfterAnother } from './exclusive.ts';
 import { groupHandlers } from './group-snapshots.ts';
 import { identityHandlers } from './identity.ts';
 import { poolLedger } from './ledger.ts';
 import { logged } from './logged.ts';
 import { poolPaths } from './pool.ts';
+import { snapshotIdOf } from './snapshot-id.ts';
 import { endFreezes } from './still-image.ts';
 import type { VolumeId } from './volume-id.ts';
 
@@ -35,6 +39,8 @@ let loops: Map<string, string | undefined>;
 let frozen: string[];
 let happened: string[];
 let isShared: boolean;
+/** Copies take until they may take no longer. */
+let isSlow: boolean;
 let parts: ControllerParts;
 let controller: CsiConnection['controller'];
 let group: CsiConnection['groupController'];
@@ -48,6 +54,7 @@ beforeEach(async () => {
   frozen = [];
   happened = [];
   isShared = false;
+  isSlow = false;
   const files = memoryFiles();
   const paths = poolPaths(POOL.directory);
   const ledger = poolLedger(files, paths);
@@ -115,6 +122,7 @@ function hostInMemory(): ControllerParts['host'] {
       wipe: never,
       async copy(from, to, signal) {
         happened.push(`copy with ${frozen.length} frozen`);
+        if (isSlow) await new Promise((resolve) => signal.addEventListener('abort', resolve));
         if (signal.aborted)
           throw new HostError({ code: 'TIMEOUT', syscall: 'copy', path: from, message: 'slow' });
         images.set(to, images.get(from) ?? { sizeBytes: 0, contents: '' });
@@ -279,6 +287,22 @@ describe('snapshots', () => {
     expect(await endFreezes(parts)).toBe(1);
     expect(happened).toEqual(['thaw /mnt/one']);
     expect(await endFreezes(parts)).toBe(0);
+  });
+
+  it('DSK64: a copy that takes longer is given up, and leaves nothing frozen', async () => {
+    const id = await mounted('one');
+    const clock = virtualClock();
+    isSlow = true;
+    const cut = createSnapshot({ ...parts, clock }, { id: snapshotIdOf('s'), name: 's', sourceVolumeId: id });
+    const failed = expect(cut).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    while (frozen.length === 0) await nextTurn();
+    await clock.advance(9_999);
+    expect(frozen).toEqual(['/mnt/one']);
+    await clock.advance(1);
+    await failed;
+    expect(frozen).toEqual([]);
+    expect(await parts.ledger.freezes.list()).toEqual([]);
+    expect(await parts.ledger.snapshots.list()).toEqual([]);
   });
 
   it('DSK65: a refused copy keeps neither a record nor space', async () => {

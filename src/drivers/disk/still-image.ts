@@ -53,27 +53,39 @@ async function frozen<T>(
   if (first === undefined) return step();
   const { freezes } = parts.ledger;
   await freezes.write(first.volumeId, first);
+  let value: T;
   try {
-    return await parts.host.filesystems.whileFrozen(first, () => frozen(parts, others, step));
-  } finally {
-    await freezes.remove(first.volumeId);
+    value = await parts.host.filesystems.whileFrozen(first, () => frozen(parts, others, step));
+  } catch (error) {
+    // Perhaps it was the thaw that failed: if it fails again, the record stays for the process that follows.
+    if (await thawed(parts, first)) await freezes.remove(first.volumeId);
+    throw error;
   }
+  await freezes.remove(first.volumeId);
+  return value;
 }
 
 /** Thaws what a killed process left frozen: the first thing that a controller service does. */
-export async function endFreezes({
-  host,
-  ledger: { freezes },
-}: Pick<ControllerParts, 'host' | 'ledger'>): Promise<number> {
+export async function endFreezes(parts: Pick<ControllerParts, 'host' | 'ledger'>): Promise<number> {
+  const { freezes } = parts.ledger;
   const left = await freezes.list();
-  for (const freeze of left) {
-    const isMounted = (await host.mounts.table()).some(
-      ({ mountPoint, device }) => mountPoint === freeze.mountPoint && device === freeze.device,
-    );
-    if (isMounted) await host.filesystems.thaw(freeze);
-    await freezes.remove(freeze.volumeId);
-  }
+  for (const freeze of left) if (await thawed(parts, freeze)) await freezes.remove(freeze.volumeId);
   return left.length;
+}
+
+/** True when the file system is certainly not frozen by us any more. */
+async function thawed({ host }: Pick<ControllerParts, 'host'>, freeze: FrozenMount): Promise<boolean> {
+  const isMounted = (await host.mounts.table()).some(
+    ({ mountPoint, device }) => mountPoint === freeze.mountPoint && device === freeze.device,
+  );
+  // A frozen file system cannot be unmounted while a process holds it, and ends with the machine otherwise.
+  if (!isMounted) return true;
+  try {
+    await host.filesystems.thaw(freeze);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ESTALE';
+  }
 }
 
 /** How the volume is to be frozen; undefined when it stands still by itself. */
