@@ -88,7 +88,7 @@ async function ownServer(): Promise<ServerUnderTest> {
 async function otherServer(): Promise<ServerUnderTest> {
   const child = fork(fileURLToPath(new URL('./control-server.ts', import.meta.url)));
   const text = await new Promise<string>((resolve) =>
-    child.once('message', (message) => resolve(String(message))),
+    child.once('message', (message) => resolve(typeof message === 'string' ? message : '')),
   );
   const kubeconfig: Kubeconfig = await parseKubeconfig(text, {
     path: 'bench',

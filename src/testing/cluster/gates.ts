@@ -74,8 +74,10 @@ export function gatedConnection(connection: CsiConnection, gate: Gate, name: str
         const call: unknown = Reflect.get(target, method);
         if (typeof call !== 'function') return call;
         return (request: Readonly<Record<string, unknown>>, options: unknown): unknown => {
-          const about = request['volumeId'] ?? request['name'] ?? request['snapshotId'] ?? '';
-          const label = `${name}: ${String(method)} ${String(about)}`;
+          const about = [request['volumeId'], request['name'], request['snapshotId']].find(
+            (id) => typeof id === 'string',
+          );
+          const label = `${name}: ${String(method)} ${typeof about === 'string' ? about : ''}`;
           return gate.effect(label, () => Promise.resolve(call.call(target, request, options)));
         };
       },

@@ -1,6 +1,7 @@
-// A node without a kernel, as small as can be: it keeps the attach and mount protocol of DESIGN.md (reports what it
-// uses, waits until that is stored and the volume is offered, stages, publishes; and the way back), takes the driver's
-// own record of its paths for the mount table, and runs pods whose volumes are there.
+// A node whose mounts are the scripted driver's own paths, so that every NodeStage and NodePublish is in the driver's
+// log (testing/hollow-node makes no calls and is for thousands of nodes). It keeps the attach and mount protocol of
+// DESIGN.md: reports what it uses, waits until that is stored and the volume is offered, stages, publishes; and the way
+// back. Pods whose volumes are there run.
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { CSIDriver, VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { JsonObject } from '#api/json.ts';
@@ -39,7 +40,7 @@ export interface StandInOptions {
   /** The driver's memory: what is mounted here. */
   readonly backend: Backend;
   readonly topologyKey?: string | undefined;
-  /** Volumes of the driver that fit on the node; 0: any number. */
+  /** Volumes of the driver that fit on the node; 0 is without bound. */
   readonly limit: number;
 }
 
@@ -82,7 +83,7 @@ export function standInNode(deps: LoopDeps, options: StandInOptions): Service {
     concurrency: 1,
     reconcile: (_, signal) => pass.run(signal),
     connect: (enqueue) =>
-      [...Object.values(caches)].flatMap((cache: Informer<never>) =>
+      Object.values(caches).flatMap((cache: Informer<never>) =>
         'subscribe' in cache ? [cache.subscribe(() => enqueue(KEY))] : [],
       ),
   });
