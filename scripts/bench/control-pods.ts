@@ -1,7 +1,7 @@
 // Part of npm run bench -- control: pods with one bound CSI volume each onto many nodes. In process: the memory store, the
 // real server, the binding loop and the scheduler over the same informers, attachment off. Every node is considered for
 // every pod.
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { servedKinds } from '#api/kinds/index.ts';
@@ -163,6 +163,14 @@ export async function benchPods(options: PodsBenchOptions = {}): Promise<object>
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const cpuBefore = process.cpuUsage();
+  const pauses = { totalMs: 0, longestMs: 0 };
+  const garbage = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) {
+      pauses.totalMs += duration;
+      pauses.longestMs = Math.max(pauses.longestMs, duration);
+    }
+  });
+  garbage.observe({ entryTypes: ['gc'] });
   delay.enable();
   const startedAt = performance.now();
   const placed = allPlaced(informers, podCount);
@@ -171,6 +179,7 @@ export async function benchPods(options: PodsBenchOptions = {}): Promise<object>
   await placed;
   const seconds = (performance.now() - startedAt) / 1000;
   delay.disable();
+  garbage.disconnect();
   const cpu = process.cpuUsage(cpuBefore);
   stop.abort();
   await Promise.all(running);
@@ -184,6 +193,8 @@ export async function benchPods(options: PodsBenchOptions = {}): Promise<object>
     podsPerSecond: Math.round(podCount / seconds),
     goalPodsPerSecond,
     cpuMsPerPod: round((cpu.user + cpu.system) / 1000 / podCount),
+    // What of the delays is the garbage collector's.
+    garbageCollection: { totalMs: round(pauses.totalMs), longestMs: round(pauses.longestMs) },
     // The monitor's own resolution of 1 ms is part of what it reports.
     eventLoopDelayMs: { p99: round(delay.percentile(99) / 1e6), max: round(delay.max / 1e6) },
   };
