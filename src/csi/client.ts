@@ -5,25 +5,9 @@ import type {
   IdentityMethods,
   NodeMethods,
 } from './generated/csi.ts';
+import type { Caller, Sparse } from '#transport/typed-grpc.ts';
 
-/** Request with every field optional: absent fields travel as their zero value. */
-export type Sparse<T> = T extends string | number | boolean | Uint8Array | null
-  ? T
-  : T extends readonly (infer E)[]
-    ? readonly Sparse<E>[]
-    : { readonly [K in keyof T]?: Sparse<T[K]> | undefined };
-
-export interface CallOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-}
-
-/** The unary calls of one gRPC service as functions. Reject only with CsiError (csi/csi-error.ts). */
-export type Caller<Methods> = {
-  readonly [M in keyof Methods]: Methods[M] extends { readonly request: infer Q; readonly response: infer R }
-    ? (request: Sparse<Q>, options: CallOptions) => Promise<R>
-    : never;
-};
+export type { CallOptions, Caller, Sparse } from '#transport/typed-grpc.ts';
 
 /** The unary handlers of one gRPC service. Throw CsiError to answer with a gRPC code. */
 export type Handlers<Methods> = {

@@ -7,32 +7,9 @@ import {
   type ImageServiceMethods,
   type RuntimeServiceMethods,
 } from './generated/cri.ts';
+import type { CallOptions, Caller } from '#transport/typed-grpc.ts';
 
-/** Request with every field optional: absent fields travel as their zero value. */
-export type Sparse<T> = T extends string | number | boolean | Uint8Array | null
-  ? T
-  : T extends readonly (infer E)[]
-    ? readonly Sparse<E>[]
-    : { readonly [K in keyof T]?: Sparse<T[K]> | undefined };
-
-export interface CallOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-}
-
-type UnaryNames<Methods> = {
-  [M in keyof Methods]: Methods[M] extends { readonly stream: true } ? never : M;
-}[keyof Methods];
-
-/** The unary calls of one gRPC service as functions. Reject with GrpcError. */
-export type Caller<Methods> = {
-  readonly [M in UnaryNames<Methods>]: Methods[M] extends {
-    readonly request: infer Q;
-    readonly response: infer R;
-  }
-    ? (request: Sparse<Q>, options: CallOptions) => Promise<R>
-    : never;
-};
+export type { CallOptions, Caller, Sparse } from '#transport/typed-grpc.ts';
 
 export type RuntimeCalls = Caller<RuntimeServiceMethods>;
 export type ImageCalls = Caller<ImageServiceMethods>;
