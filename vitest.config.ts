@@ -18,6 +18,8 @@ const serial = {
 export default defineConfig({
   test: {
     reporters: ['default', nameSkipped((text) => void process.stdout.write(text))],
+    // Vitest leaves one core free, which on two cores is half of them.
+    maxWorkers: 2,
     projects: [
       {
         test: {
