@@ -2,6 +2,7 @@
 //   start [RUNS]                      from nothing to a pod on a new volume; needs root and builds the bundles
 //   control [--scale 0.1] [PART ...]  the control loops: parts are pairs, pairs-https, provision-immediate, …
 import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 
 const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => Promise<object>>> = {
   async start([runs = '10']) {
@@ -22,6 +23,8 @@ const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => Promise<o
   },
 };
 
+// As bin/holdfast does for users.
+process.env['NODE_COMPILE_CACHE'] ??= resolve('dist/compile-cache');
 const [name = '', ...args] = process.argv.slice(2);
 const run = BENCHMARKS[name];
 if (run === undefined) {
