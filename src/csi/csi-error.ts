@@ -1,6 +1,7 @@
 // What a failed CSI call means: `final` (it did not happen) or `uncertain` (it has perhaps happened, law 3).
 // The table follows the CSI reference implementations and is stricter where they guess: UNKNOWN, INTERNAL and
 // DATA_LOSS are uncertain, since a crashed handler often surfaces as INTERNAL.
+import { messageOf } from '#base/errors.ts';
 import { GRPC_CODES, type GrpcCode } from '#transport/grpc.ts';
 
 export type Certainty = 'final' | 'uncertain';
@@ -46,4 +47,19 @@ export class CsiError extends Error {
 /** The code's number on the wire, as VolumeError.errorCode wants it. */
 export function grpcCodeNumber(code: GrpcCode): number {
   return GRPC_CODES.indexOf(code);
+}
+
+// Kubernetes bounds an Event's message at 1024 bytes; what was being done needs room as well.
+const MAX_TEXT = 512;
+
+/** What a driver said, for users: its text can be hostile, so it is bounded and has no control characters. */
+export function driverText(error: unknown): string {
+  return messageOf(error)
+    .replace(/\p{Cc}/gu, ' ')
+    .slice(0, MAX_TEXT);
+}
+
+/** A failed call as the stock sidecars spell it: `rpc error: code = … desc = …`. */
+export function callErrorText(error: CsiError): string {
+  return `rpc error: code = ${error.code} desc = ${driverText(error)}`;
 }

@@ -4,7 +4,6 @@
 //   NodeResizePending ──▶ NodeResizeInProgress ──▶ NodeExpandVolume ──▶ capacity, nothing pending
 //                                                     └─ infeasible ──▶ NodeResizeInfeasible, the controller is next
 import type { Clock } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
@@ -12,7 +11,7 @@ import { compareQuantities, quantityToBytes } from '#api/quantity.ts';
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import type { ApiClient } from '#client/api-client.ts';
 import type { EventRecorder } from '#client/events.ts';
-import { CsiError } from '#csi/csi-error.ts';
+import { CsiError, callErrorText } from '#csi/csi-error.ts';
 import { isFinalCode, isInfeasibleCode, nodeExpansion } from '#rules/expansion.ts';
 import {
   expansionFacts,
@@ -102,10 +101,7 @@ async function failed(
   { error, to, isRecorded }: { readonly error: CsiError; readonly to: string; readonly isRecorded: boolean },
 ): Promise<Grown> {
   const isInfeasible = isInfeasibleCode(error.code) || isGivenUp(claim, to);
-  const text = messageOf(error)
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, 512);
-  const message = `rpc error: code = ${error.code} desc = ${text}`;
+  const message = callErrorText(error);
   if (isRecorded)
     await store(deps, claim, withNodeError(claim.status, { message, isInfeasible }, deps.clock.now()));
   deps.events.record(claim, { type: 'Warning', reason: 'VolumeResizeFailed', message });

@@ -1,14 +1,14 @@
 // Carries out one AttachmentStep. No policy here: decide.ts chose the step.
+import { readSecret } from '#client/read-secret.ts';
 import { formatTime } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import type { CSINode, VolumeAttachment, VolumeError } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { persistentVolumes, secrets as secretResource, volumeAttachments } from '#api/resources.ts';
+import { persistentVolumes, volumeAttachments } from '#api/resources.ts';
 import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome } from '#client/outcome.ts';
-import { CsiError, grpcCodeNumber } from '#csi/csi-error.ts';
+import { CsiError, grpcCodeNumber, callErrorText } from '#csi/csi-error.ts';
 import type { Driver } from '#csi/driver.ts';
 import { decideAttachment, mayUnprotectVolume } from './decide.ts';
 import { publishRequest } from './publish-request.ts';
@@ -248,30 +248,9 @@ function isSame(a: VolumeAttachment['status'], b: VolumeAttachment['status']): b
 function volumeError(deps: AttacherDeps, error: CsiError): VolumeError {
   return {
     time: formatTime(deps.clock.now()),
-    message: `rpc error: code = ${error.code} desc = ${messageOf(error)
-      .replace(/\p{Cc}/gu, ' ')
-      .slice(0, 512)}`,
+    message: callErrorText(error),
     errorCode: grpcCodeNumber(error.code),
   };
-}
-
-async function readSecret(
-  deps: AttacherDeps,
-  reference: { readonly name?: string | undefined; readonly namespace?: string | undefined } | undefined,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>>> {
-  if (reference?.name === undefined || reference.namespace === undefined) return {};
-  const secret = await deps.api.get(
-    secretResource,
-    { name: reference.name, namespace: reference.namespace },
-    signal,
-  );
-  return Object.fromEntries(
-    Object.entries(secret.data ?? {}).map(([key, value]) => [
-      key,
-      Buffer.from(value, 'base64').toString('utf8'),
-    ]),
-  );
 }
 
 /** One pass over a PersistentVolume: removes our finalizer once nothing names the volume (ATC9). */

@@ -1,8 +1,7 @@
 // The driver's half of provisioning: one CreateVolume with the intent's arguments, and what its answer means.
-import { secrets as secretResource } from '#api/resources.ts';
+import { readSecret } from '#client/read-secret.ts';
 import { CsiError } from '#csi/csi-error.ts';
 import type { Volume } from '#csi/generated/csi.ts';
-import type { SecretReference } from './class-parameters.ts';
 import type { ProvisionerDeps } from './deps.ts';
 import type { Intent } from './intent.ts';
 import { checkReply } from './persistent-volume.ts';
@@ -42,7 +41,7 @@ type Answer =
 
 async function call(deps: ProvisionerDeps, intent: Intent, signal: AbortSignal): Promise<Answer> {
   try {
-    const secrets = await readSecrets(deps, intent.plan.secrets.provisioner, signal);
+    const secrets = await readSecret(deps, intent.plan.secrets.provisioner, signal);
     const response = await deps.driver.connection.controller.createVolume(
       { ...intent.request, secrets },
       { timeoutMs: deps.callTimeoutMs, signal },
@@ -70,20 +69,4 @@ function outcomeOf(deps: ProvisionerDeps, intent: Intent, answer: Answer): Creat
 
 function isExhausted(error: unknown): error is CsiError {
   return error instanceof CsiError && error.code === 'RESOURCE_EXHAUSTED';
-}
-
-/** The secret's values, decoded; empty without a reference. Never logged, never stored. */
-export async function readSecrets(
-  deps: ProvisionerDeps,
-  reference: SecretReference | undefined,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>>> {
-  if (reference === undefined) return {};
-  const secret = await deps.api.get(secretResource, reference, signal);
-  return Object.fromEntries(
-    Object.entries(secret.data ?? {}).map(([key, value]) => [
-      key,
-      Buffer.from(value, 'base64').toString('utf8'),
-    ]),
-  );
 }

@@ -1,5 +1,6 @@
 // DeleteVolume, and the deletion of a released PersistentVolume around it (PRV20 to PRV23).
-import { messageOf } from '#base/errors.ts';
+import { driverText } from '#csi/csi-error.ts';
+import { readSecret } from '#client/read-secret.ts';
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { persistentVolumes } from '#api/resources.ts';
@@ -9,7 +10,6 @@ import { volumeReachesNode } from '#rules/node-affinity.ts';
 import type { DeleteProof, ProofPreconditions } from '#rules/proofs.ts';
 import { EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
 import type { SecretReference } from './class-parameters.ts';
-import { readSecrets } from './create-volume.ts';
 import { decideReclaim } from './decide.ts';
 import type { ProvisionerDeps } from './deps.ts';
 import { proveReleased } from './prove-delete.ts';
@@ -26,7 +26,7 @@ export async function deleteOnDriver(
 ): Promise<void> {
   let secrets: Readonly<Record<string, string>> = {};
   try {
-    secrets = await readSecrets(deps, secret, signal);
+    secrets = await readSecret(deps, secret, signal);
   } catch (error) {
     if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error;
   }
@@ -97,9 +97,7 @@ async function deleteReleased(deps: ProvisionerDeps, name: string, signal: Abort
     deps.events.record(subject, {
       type: 'Warning',
       reason: 'VolumeFailedDelete',
-      message: messageOf(error)
-        .replace(/\p{Cc}/gu, ' ')
-        .slice(0, 512),
+      message: driverText(error),
     });
     return { kind: 'failed', error };
   }

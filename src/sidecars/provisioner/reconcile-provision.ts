@@ -1,11 +1,10 @@
 // Carries out one ProvisionStep. No policy here: decide.ts chose the step, create-volume.ts says what an answer means.
-import { messageOf } from '#base/errors.ts';
 import type { PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { configMaps, nodes, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
-import { CsiError } from '#csi/csi-error.ts';
+import { CsiError, callErrorText, driverText } from '#csi/csi-error.ts';
 import type { Volume } from '#csi/generated/csi.ts';
 import { SELECTED_NODE } from '#rules/well-known.ts';
 import { createVolume } from './create-volume.ts';
@@ -340,10 +339,6 @@ function warn(deps: ProvisionerDeps, claim: Stored<PersistentVolumeClaim>, messa
 }
 
 function failureText(intent: Intent, error: unknown): string {
-  const code = error instanceof CsiError ? `rpc error: code = ${error.code} desc = ` : '';
-  // The driver's text can be hostile: bounded, and control characters never reach a terminal.
-  const text = messageOf(error)
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, 512);
-  return `failed to provision volume with StorageClass "${intent.plan.className}": ${code}${text}`;
+  const text = error instanceof CsiError ? callErrorText(error) : driverText(error);
+  return `failed to provision volume with StorageClass "${intent.plan.className}": ${text}`;
 }

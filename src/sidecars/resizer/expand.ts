@@ -1,4 +1,5 @@
 // Carries out one ExpansionStep. No policy here: decide.ts chose the step.
+import { readSecret } from '#client/read-secret.ts';
 import type { PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import { compareQuantities, formatBytes, quantityToBytes } from '#api/quantity.ts';
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
@@ -16,7 +17,7 @@ import { describeCallError } from './call-error.ts';
 import { decideExpansion } from './decide.ts';
 import { type BoundClaim, driverFacts, type ResizerDeps, SETTLED } from './deps.ts';
 import { signOfUse } from './in-use.ts';
-import { expandRequest, readSecret } from './requests.ts';
+import { expandRequest } from './requests.ts';
 import { expansionView } from './view.ts';
 
 /** How long to look away from a volume that is in use; the end of the use is an event. */

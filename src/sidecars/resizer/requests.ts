@@ -1,8 +1,6 @@
-// The requests to the driver from claim, volume and class, and the secrets that the volume names.
-import type { PersistentVolume, SecretReference } from '#api/generated/core-v1.ts';
+// The requests to the driver from claim, volume and class.
+import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import { quantityToBytes } from '#api/quantity.ts';
-import { secrets as secretResource } from '#api/resources.ts';
-import type { ApiClient } from '#client/api-client.ts';
 import type { Sparse } from '#csi/client.ts';
 import type {
   ControllerExpandVolumeRequest,
@@ -56,18 +54,4 @@ export function modifyRequest(
     volumeId: volume.spec?.csi?.volumeHandle ?? '',
     mutableParameters: { ...parameters, ...(hasExtraMetadata ? names : {}) },
   };
-}
-
-/** The secret's data, read live at every call; never kept and never logged. */
-export async function readSecret(
-  { api }: { readonly api: ApiClient },
-  reference: SecretReference | undefined,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>>> {
-  if (reference?.name === undefined || reference.namespace === undefined) return {};
-  const { name, namespace } = reference;
-  const { data = {} } = await api.get(secretResource, { name, namespace }, signal);
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
-  );
 }

@@ -1,11 +1,10 @@
 // Carries out one ContentStep, for either kind of content. No policy here: decide.ts chose the step.
+import { readSecret } from '#client/read-secret.ts';
 import { formatTime } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
-import { secrets as secretResource } from '#api/resources.ts';
 import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
-import { CsiError } from '#csi/csi-error.ts';
+import { CsiError, callErrorText } from '#csi/csi-error.ts';
 import { CREATION_PARAMETERS, YES } from '#rules/snapshot-names.ts';
 import { parseSnapshotParameters, type SecretName } from '#rules/snapshot-parameters.ts';
 import type { CallContext, ContentKind, Secrets } from './content-kind.ts';
@@ -197,7 +196,7 @@ async function refusedCall<T extends ApiObject, S extends object>(
   const latest = await storeError(
     pass,
     step.kind === 'create' ? kind.reasons.create : kind.reasons.check,
-    `Failed to ${doing}: ${textOf(error)}`,
+    `Failed to ${doing}: ${callErrorText(error)}`,
   );
   // SNS8: there is nothing on the driver, so nothing keeps a deletion.
   if (step.kind === 'create' && isSettled && kind.view(latest).isBeingCreated)
@@ -217,14 +216,6 @@ async function storeError<T extends ApiObject, S extends object>(
   return deps.api.updateStatus(kind.type, kind.withStatus(content, { error, readyToUse: false }), signal);
 }
 
-/** The driver's text can be hostile: bounded, and control characters never reach a terminal. */
-function textOf(error: CsiError): string {
-  const text = messageOf(error)
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, 512);
-  return `rpc error: code = ${error.code} desc = ${text}`;
-}
-
 async function remove<T extends ApiObject, S extends object>(pass: Pass<T, S>): Promise<Outcome> {
   const { deps, kind, content, signal } = pass;
   const proven = await kind.prove(deps, content.metadata.name, signal);
@@ -237,7 +228,7 @@ async function remove<T extends ApiObject, S extends object>(pass: Pass<T, S>): 
     await kind.delete(await callContext(pass, kind.secretUse, { mayLack: true }), proof);
   } catch (error) {
     if (!(error instanceof CsiError)) throw error;
-    const message = `Failed to delete snapshot: ${textOf(error)}`;
+    const message = `Failed to delete snapshot: ${callErrorText(error)}`;
     deps.events.record(content, { type: 'Warning', reason: kind.reasons.delete, message });
     return { kind: 'failed', error };
   }
@@ -263,7 +254,7 @@ async function callContext<T extends ApiObject, S extends object>(
   return {
     deps,
     signal,
-    secrets: secret === undefined ? {} : await readSecret(deps, secret, mayLack, signal),
+    secrets: secret === undefined ? {} : await secretFor(deps, secret, mayLack, signal),
   };
 }
 
@@ -284,18 +275,14 @@ async function secretNameOf<T extends ApiObject, S extends object>(
   return parsed.kind === 'parsed' ? parsed.parameters.secrets[use] : undefined;
 }
 
-async function readSecret(
+async function secretFor(
   deps: SnapshotterDeps,
   name: SecretName,
   mayLack: boolean,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   try {
-    const { data } = await deps.api.get(secretResource, name, signal);
-    const entries = Object.entries(data ?? {});
-    return Object.fromEntries(
-      entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
-    );
+    return await readSecret(deps, name, signal);
   } catch (error) {
     if (mayLack && error instanceof ApiError && error.reason === 'NotFound') return {};
     throw error;
