@@ -5,6 +5,9 @@
 /** `deadline`: bounds an effect. `backoff`: a retry will come. `periodic`: comes again for ever (resync, heartbeat). */
 export type TimerKind = 'deadline' | 'backoff' | 'periodic';
 
+/** `news`: brings a cache up to date, and goes first. `work`: a request, a pass. */
+export type TurnKind = 'news' | 'work';
+
 export interface Timer {
   /** Stops the timer; a fired or cancelled timer ignores it. */
   cancel(): void;
@@ -17,6 +20,11 @@ export interface Clock {
   elapsed(): number;
   /** Calls `fire` once, `ms` milliseconds from now (at least one turn later, 0 included). */
   after(ms: number, kind: TimerKind, fire: () => void): Timer;
+  /**
+   * The caller's turn to run a piece of work that may be one of many (law 8). Undefined: at once. Else it resolves when
+   * those who asked before have had theirs and the event loop has served its timers and sockets.
+   */
+  turn(kind: TurnKind): Promise<void> | undefined;
 }
 
 /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects: look at the signal afterwards. */

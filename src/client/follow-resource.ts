@@ -30,6 +30,8 @@ const WATCH_SECONDS = 300;
 const WATCH_GRACE_MS = 30_000;
 /** A server that knows no watch-list ignores the parameter and never says that the state is complete. */
 const INITIAL_STATE_MS = 60_000;
+/** Changes taken in one turn: a burst, as after a group commit, is taken in at once. */
+const SLICE_MS = 0.5;
 
 /** Follows until `signal` aborts. Never rejects: whatever goes wrong is logged and tried again with back-off. */
 export async function followResource<T extends ApiObject>(
@@ -108,10 +110,16 @@ class ResourceFollower<T extends ApiObject> {
     const query = this.#hasState
       ? { resourceVersion: String(this.#informer.revision) }
       : { sendInitialEvents: true };
+    let sliceEnd = 0;
     const collected = this.#hasState ? undefined : new Map<string, Stored<T>>();
     try {
       const until = AbortSignal.any([signal, limit.signal]);
       for await (const event of api.watch(this.#informer.type, { ...query, timeoutSeconds }, until)) {
+        if (clock.elapsed() >= sliceEnd) {
+          const turn = clock.turn('news');
+          if (turn !== undefined) await turn;
+          sliceEnd = clock.elapsed() + SLICE_MS;
+        }
         this.#take(event, collected);
         if (this.#hasState) timers[1]?.cancel();
       }

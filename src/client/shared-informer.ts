@@ -6,6 +6,7 @@ import type { ApiObject, ResourceType, Stored } from '#api/object.ts';
 import type { Indexes, Informer, InformerEvent } from './informer.ts';
 import { InformerCache } from './informer-cache.ts';
 import { ObjectIndex } from './object-index.ts';
+import { RevisionWaiters } from './revision-waiters.ts';
 
 type Listener<T extends ApiObject> = (event: InformerEvent<T>) => void;
 
@@ -16,7 +17,7 @@ export class SharedInformer<T extends ApiObject> {
   readonly #listeners = new Set<Listener<T>>();
   /** Before the listeners: whoever hears of an event may look into any index. */
   readonly #indexes: ObjectIndex<T>[] = [];
-  readonly #revisionWaiters = new Set<{ readonly revision: number; readonly reached: () => void }>();
+  readonly #revisionWaiters = new RevisionWaiters();
   readonly #syncWaiters = new Set<() => void>();
   #synced = false;
 
@@ -64,7 +65,7 @@ export class SharedInformer<T extends ApiObject> {
 
   advance(revision: number): void {
     this.#cache.advance(revision);
-    this.#wakeRevisionWaiters();
+    this.#revisionWaiters.reach(this.revision);
   }
 
   subscribe(listener: Listener<T>): () => void {
@@ -78,12 +79,11 @@ export class SharedInformer<T extends ApiObject> {
   }
 
   onRevision(revision: number, reached: () => void): () => void {
-    const waiter = { revision, reached };
-    this.#revisionWaiters.add(waiter);
-    this.#wakeRevisionWaiters();
-    return () => {
-      this.#revisionWaiters.delete(waiter);
-    };
+    if (revision <= this.revision) {
+      reached();
+      return () => undefined;
+    }
+    return this.#revisionWaiters.add(revision, reached);
   }
 
   /** Resolves once synced, or when `signal` aborts. */
@@ -115,7 +115,7 @@ export class SharedInformer<T extends ApiObject> {
     for (const event of events) {
       for (const listener of Array.from(this.#listeners)) this.#call(listener, event);
     }
-    this.#wakeRevisionWaiters();
+    this.#revisionWaiters.reach(this.revision);
   }
 
   /** One object that a listener cannot read must not keep the others from the rest (law 8). */
@@ -126,14 +126,6 @@ export class SharedInformer<T extends ApiObject> {
       const { namespace, name } = event.object.metadata;
       const fields = { type: this.type.plural, namespace, name, error: messageOf(error) };
       this.#log.error('a subscriber failed on an event of the cache', fields);
-    }
-  }
-
-  #wakeRevisionWaiters(): void {
-    for (const waiter of Array.from(this.#revisionWaiters)) {
-      if (waiter.revision > this.revision) continue;
-      this.#revisionWaiters.delete(waiter);
-      waiter.reached();
     }
   }
 }

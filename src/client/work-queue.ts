@@ -18,10 +18,11 @@ import { ApiError } from './api-error.ts';
 import { followCache } from './follow-cache.ts';
 import type { Outcome, Reconcile } from './outcome.ts';
 import { logLevelOf, type NextStep, nextStep, RETRY_LIMITS } from './retry-policy.ts';
-import { TurnBudget } from './turn-budget.ts';
 
 /** A pass that ignores its signal for this long is left behind when the loop stops. */
 const DRAIN_MS = 5000;
+/** Passes started in one turn: enough that most passes, which find nothing to do, run side by side through warm code. */
+const SLICE_MS = 1;
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -48,15 +49,14 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #ready = new Set<string>();
-  readonly #budget: TurnBudget;
   #running = 0;
   #isDispatchScheduled = false;
+  #isDispatching = false;
   #signal: AbortSignal | undefined;
   #whenIdle: (() => void) | undefined;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
-    this.#budget = new TurnBudget(options.clock, () => this.#dispatch());
   }
 
   /** Keys that are not at rest. */
@@ -84,7 +84,6 @@ export class WorkQueue {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    this.#budget.cancel();
     for (const entry of this.#entries.values()) entry.cancel?.();
     if (this.#running > 0) await this.#drain();
   }
@@ -99,14 +98,36 @@ export class WorkQueue {
     });
   }
 
+  /** Starts passes as long as keys are ready and places free, a slice at a time. */
   #dispatch(): void {
-    if (this.#signal === undefined || this.#signal.aborted) return;
-    while (this.#running < this.#options.concurrency && this.#ready.size > 0 && this.#budget.mayStart()) {
+    if (this.#isDispatching || !this.#mayStart()) return;
+    const turn = this.#options.clock.turn('work');
+    if (turn === undefined) {
+      this.#startSlice();
+      return;
+    }
+    this.#isDispatching = true;
+    void turn.then(() => {
+      this.#isDispatching = false;
+      if (this.#mayStart()) this.#startSlice();
+    });
+  }
+
+  #mayStart(): boolean {
+    const isRunning = this.#signal !== undefined && !this.#signal.aborted;
+    return isRunning && this.#running < this.#options.concurrency && this.#ready.size > 0;
+  }
+
+  #startSlice(): void {
+    const { clock } = this.#options;
+    const until = clock.elapsed() + SLICE_MS;
+    do {
       const [key] = this.#ready;
-      if (key === undefined) return;
+      if (key === undefined || this.#signal === undefined) return;
       this.#ready.delete(key);
       void this.#pass(key, this.#signal);
-    }
+    } while (this.#mayStart() && clock.elapsed() < until);
+    if (this.#mayStart()) this.#scheduleDispatch();
   }
 
   async #pass(key: string, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,12 @@ import { DESCRIPTOR_JSON } from './generated/cri.ts';
 
 const ENDPOINT = '/run/cri.sock';
 const CALL = { timeoutMs: 1000 };
-const clock = { now: () => 0, elapsed: () => 0, after: () => ({ cancel: () => undefined }) };
+const clock = {
+  now: () => 0,
+  elapsed: () => 0,
+  after: () => ({ cancel: () => undefined }),
+  turn: () => undefined,
+};
 
 async function connected(services: readonly GrpcService[]): Promise<ReturnType<typeof connectRuntime>> {
   const grpc = memoryGrpc(clock);

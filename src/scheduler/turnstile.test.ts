@@ -53,6 +53,7 @@ function slowClock(stepMs: number): {
       due.push(fire);
       return { cancel: () => undefined };
     },
+    turn: () => undefined,
   };
   return {
     clock,

@@ -32,7 +32,10 @@ export interface HandlerDeps {
 }
 
 export function createHandler(deps: HandlerDeps): ApiHandler {
+  const { clock } = deps.registry;
   return async (request) => {
+    const turn = clock.turn('work');
+    if (turn !== undefined) await turn;
     try {
       return await answer(deps, request);
     } catch (error) {

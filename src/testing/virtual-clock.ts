@@ -59,6 +59,11 @@ class SteppedClock implements VirtualClock {
     };
   }
 
+  /** Time stands still within a turn, so nobody's turn is ever over. */
+  turn(): undefined {
+    return undefined;
+  }
+
   get pending() {
     return [...this.#timers].map(({ kind, dueAt }) => ({ kind, inMs: dueAt - this.#elapsed }));
   }

@@ -14,6 +14,7 @@ function aClock(): Clock & { advance(ms: number): void } {
     now: () => now,
     elapsed: () => now,
     after: () => ({ cancel: () => undefined }),
+    turn: () => undefined,
     advance: (ms) => {
       now += ms;
     },

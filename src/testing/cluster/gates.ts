@@ -17,6 +17,7 @@ export function gatedClock(clock: Clock, gate: Gate): Clock {
       clock.after(ms, kind, () => {
         if (gate.isOpen) fire();
       }),
+    turn: (kind) => clock.turn(kind),
   };
 }
 
