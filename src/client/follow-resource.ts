@@ -15,6 +15,7 @@ import { ApiError, hasReason } from './api-error.ts';
 import { keyOfStored } from './informer-cache.ts';
 import { logLevelOf } from './retry-policy.ts';
 import type { SharedInformer } from './shared-informer.ts';
+import { Slices } from './slices.ts';
 
 export interface FollowDeps {
   readonly api: ApiClient;
@@ -30,7 +31,7 @@ const WATCH_SECONDS = 300;
 const WATCH_GRACE_MS = 30_000;
 /** A server that knows no watch-list ignores the parameter and never says that the state is complete. */
 const INITIAL_STATE_MS = 60_000;
-/** Changes taken in one turn: a burst, as after a group commit, is taken in at once. */
+/** Changes taken in one turn: one a turn would leave the cache far behind a burst of writes. */
 const SLICE_MS = 0.5;
 
 /** Follows until `signal` aborts. Never rejects: whatever goes wrong is logged and tried again with back-off. */
@@ -47,11 +48,13 @@ class ResourceFollower<T extends ApiObject> {
   readonly #deps: FollowDeps;
   #hasState = false;
   #canWatchList = true;
+  readonly #slices: Slices;
   #failures = 0;
 
   constructor(informer: SharedInformer<T>, deps: FollowDeps) {
     this.#informer = informer;
     this.#deps = deps;
+    this.#slices = new Slices(deps.clock, 'news', SLICE_MS);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -94,7 +97,7 @@ class ResourceFollower<T extends ApiObject> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { items, resourceVersion } = await this.#deps.api.list(this.#informer.type, {}, signal);
-    this.#replace(new Map(items.map((item) => [keyOfStored(item), item])), resourceVersion);
+    await this.#replace(new Map(items.map((item) => [keyOfStored(item), item])), resourceVersion);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -110,17 +113,14 @@ class ResourceFollower<T extends ApiObject> {
     const query = this.#hasState
       ? { resourceVersion: String(this.#informer.revision) }
       : { sendInitialEvents: true };
-    let sliceEnd = 0;
     const collected = this.#hasState ? undefined : new Map<string, Stored<T>>();
     try {
       const until = AbortSignal.any([signal, limit.signal]);
       for await (const event of api.watch(this.#informer.type, { ...query, timeoutSeconds }, until)) {
-        if (clock.elapsed() >= sliceEnd) {
-          const turn = clock.turn('news');
-          if (turn !== undefined) await turn;
-          sliceEnd = clock.elapsed() + SLICE_MS;
-        }
-        this.#take(event, collected);
+        const slice = this.#slices.next();
+        if (slice !== undefined) await slice;
+        if (!this.#hasState && collected !== undefined) await this.#collect(event, collected);
+        else this.#take(event);
         if (this.#hasState) timers[1]?.cancel();
       }
     } finally {
@@ -129,20 +129,16 @@ class ResourceFollower<T extends ApiObject> {
     if (!this.#hasState && limit.signal.aborted) throw new NoStateError(this.#informer.type.plural);
   }
 
-  #take(event: WatchEvent<T>, collected: Map<string, Stored<T>> | undefined): void {
-    if (!this.#hasState && collected !== undefined) {
-      this.#collect(event, collected);
-      return;
-    }
+  #take(event: WatchEvent<T>): void {
     this.#failures = 0;
     if (event.type === 'BOOKMARK') this.#informer.advance(Number(event.resourceVersion));
     else if (event.type === 'DELETED') this.#informer.remove(event.object);
     else this.#informer.put(event.object);
   }
 
-  #collect(event: WatchEvent<T>, collected: Map<string, Stored<T>>): void {
+  async #collect(event: WatchEvent<T>, collected: Map<string, Stored<T>>): Promise<void> {
     if (event.type === 'BOOKMARK') {
-      if (event.initialEventsEnd) this.#replace(collected, event.resourceVersion);
+      if (event.initialEventsEnd) await this.#replace(collected, event.resourceVersion);
     } else if (event.type === 'DELETED') {
       collected.delete(keyOfStored(event.object));
     } else {
@@ -150,13 +146,13 @@ class ResourceFollower<T extends ApiObject> {
     }
   }
 
-  #replace(objects: ReadonlyMap<string, Stored<T>>, resourceVersion: string): void {
+  async #replace(objects: ReadonlyMap<string, Stored<T>>, resourceVersion: string): Promise<void> {
     const revision = Number(resourceVersion);
     if (!Number.isSafeInteger(revision)) throw new StaleStateError(`resourceVersion "${resourceVersion}"`);
     if (revision < this.#informer.revision) {
       throw new StaleStateError(`revision ${revision}, below the ${this.#informer.revision} seen before`);
     }
-    this.#informer.replace(objects, revision);
+    await this.#informer.replace(objects, revision, this.#slices);
     this.#hasState = true;
     this.#failures = 0;
   }

@@ -3,7 +3,7 @@
 //
 // 1. Never older: an object is replaced only by one with a higher resourceVersion; `revision` never falls.
 // 2. A changed UID is a deletion and an addition, since the first object is gone for good (k/k#80475).
-// 3. A full state replaces the cache in one piece; what it lacks is delivered as deleted.
+// 3. A full state replaces the cache object by object; what it lacks is delivered as deleted.
 import { type ApiObject, keyOf, type Stored } from '#api/object.ts';
 import type { InformerEvent } from './informer.ts';
 
@@ -25,11 +25,16 @@ export class InformerCache<T extends ApiObject> {
 
   /** The object is there in this form. */
   put(object: Stored<T>): readonly InformerEvent<T>[] {
+    const events = this.#set(object);
+    this.advance(revisionOf(object));
+    return events;
+  }
+
+  #set(object: Stored<T>): readonly InformerEvent<T>[] {
     const key = keyOfStored(object);
     const previous = this.#objects.get(key);
     if (previous !== undefined && !isNewer(object, previous)) return [];
     this.#objects.set(key, deepFreeze(object));
-    this.advance(revisionOf(object));
     if (previous === undefined) return [{ kind: 'added', object }];
     if (previous.metadata.uid === object.metadata.uid) return [{ kind: 'updated', object, previous }];
     return [
@@ -49,17 +54,17 @@ export class InformerCache<T extends ApiObject> {
     return [{ kind: 'deleted', object: isSame ? deepFreeze(last) : known }];
   }
 
-  /** `objects` is everything there was at `revision`, which must not be below this cache's. */
-  replace(objects: ReadonlyMap<string, Stored<T>>, revision: number): readonly InformerEvent<T>[] {
-    const events: InformerEvent<T>[] = [];
+  /**
+   * `objects` is everything there was at some revision: what is missing goes, then the others come, the events of one
+   * object at a time. Only when all are through has the cache reached that revision: `advance` says so.
+   */
+  *replace(objects: ReadonlyMap<string, Stored<T>>): Generator<readonly InformerEvent<T>[]> {
     for (const [key, object] of this.#objects) {
       if (objects.has(key)) continue;
       this.#objects.delete(key);
-      events.push({ kind: 'deleted', object });
+      yield [{ kind: 'deleted', object }];
     }
-    for (const object of objects.values()) events.push(...this.put(object));
-    this.advance(revision);
-    return events;
+    for (const object of objects.values()) yield this.#set(object);
   }
 
   advance(revision: number): void {

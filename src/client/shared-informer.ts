@@ -7,6 +7,7 @@ import type { Indexes, Informer, InformerEvent } from './informer.ts';
 import { InformerCache } from './informer-cache.ts';
 import { ObjectIndex } from './object-index.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
+import type { Slices } from './slices.ts';
 
 type Listener<T extends ApiObject> = (event: InformerEvent<T>) => void;
 
@@ -56,8 +57,21 @@ export class SharedInformer<T extends ApiObject> {
     this.#deliver(this.#cache.remove(last));
   }
 
-  replace(objects: ReadonlyMap<string, Stored<T>>, revision: number): void {
-    this.#deliver(this.#cache.replace(objects, revision));
+  /**
+   * `objects` is everything there was at `revision`. Subscribers hear of one object after the other, a slice at a time;
+   * `synced` and `revision` say so only when all are in.
+   */
+  async replace(
+    objects: ReadonlyMap<string, Stored<T>>,
+    revision: number,
+    slices?: Pick<Slices, 'next'>,
+  ): Promise<void> {
+    for (const events of this.#cache.replace(objects)) {
+      this.#deliver(events);
+      const slice = slices?.next();
+      if (slice !== undefined) await slice;
+    }
+    this.advance(revision);
     if (this.#synced) return;
     this.#synced = true;
     for (const waiter of Array.from(this.#syncWaiters)) waiter();

@@ -310,7 +310,7 @@ class MemoryApi implements ScriptedApi {
     // The key names the resource type, and a resource type has one object type.
     if (found !== undefined) return found as unknown as Collection<T>;
     const made: Collection<T> = { objects: new Map(), informer: new SharedInformer(type, silentLog) };
-    made.informer.replace(new Map(), this.#revision);
+    void made.informer.replace(new Map(), this.#revision);
     this.#collections.set(key, made as unknown as Collection<ApiObject>);
     return made;
   }
