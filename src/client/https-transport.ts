@@ -52,10 +52,14 @@ async function send(client: HttpClient, options: SendOptions, request: ApiReques
       headers:
         options.token === undefined ? headers : { ...headers, authorization: `Bearer ${options.token}` },
       ...(body === undefined ? {} : { body }),
+      isStream: isStream(path),
       signal: AbortSignal.any([request.signal, deadline.signal]),
     });
     const { status } = response;
     const answer = isStream(path) && status < 300 ? response.body : await wholeBody(response.body);
+    // Answers come in bunches, as they lie in the socket: what each leads to takes its turn.
+    const turn = options.clock.turn('work');
+    if (turn !== undefined) await turn;
     return { status, headers: response.headers, body: answer };
   } finally {
     timer.cancel();

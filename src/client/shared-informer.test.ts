@@ -9,7 +9,12 @@ import { SharedInformer } from './shared-informer.ts';
 const volume = (name: string, revision: number): Stored<PersistentVolume> => ({
   apiVersion: 'v1',
   kind: 'PersistentVolume',
-  metadata: { name, uid: `uid-${name}`, resourceVersion: String(revision) },
+  metadata: {
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: String(revision),
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
 });
 const state = (...volumes: readonly Stored<PersistentVolume>[]) =>
   new Map(volumes.map((one) => [one.metadata.name, one]));

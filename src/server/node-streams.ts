@@ -99,8 +99,8 @@ async function readLog(
   const late = new AbortController();
   const timer = clock.after(ANSWER_MS, 'deadline', () => late.abort());
   try {
-    const sent = { method: 'GET', path, headers: {}, signal: AbortSignal.any([signal, late.signal]) };
-    const answer = await client.send(sent);
+    const until = AbortSignal.any([signal, late.signal]);
+    const answer = await client.send({ method: 'GET', path, headers: {}, isStream: true, signal: until });
     const type = answer.headers['content-type'] ?? 'text/plain';
     return { status: answer.status, headers: { 'content-type': type }, body: answer.body };
   } catch (error) {

@@ -101,6 +101,8 @@ export interface HttpClient extends AsyncDisposable {
     readonly path: string;
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: Uint8Array;
+    /** The answer goes on until one side ends it: it gets a connection of its own, and keeps nobody waiting for one. */
+    readonly isStream?: boolean;
     readonly signal: AbortSignal;
   }): Promise<{
     readonly status: number;

@@ -7,14 +7,16 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { codeOf } from '#base/errors.ts';
 import type { HttpClient, TlsIdentity } from '../http.ts';
 import { flattenHeaders } from './http-request.ts';
 import { openWebSocket } from './websocket.ts';
 
 /** Watches hold a connection each; a loop that asks for more than this has a defect. */
-const MAX_CONNECTIONS = 256;
-const MAX_IDLE_CONNECTIONS = 16;
+const MAX_STREAMS = 256;
+/** For all other requests: further ones wait for a free one, since a handshake costs as much as dozens of requests. */
+const MAX_CONNECTIONS = 16;
 /** Below the listener's 90 s, so that the client never writes to a connection that is being closed as idle. */
 const IDLE_TIMEOUT_MS = 60_000;
 
@@ -23,24 +25,20 @@ type Received = Awaited<ReturnType<HttpClient['send']>>;
 
 export function createHttpClient(origin: string, tls: Partial<TlsIdentity> = {}): HttpClient {
   const secure = origin.startsWith('https:');
-  const pool = {
-    keepAlive: true,
-    maxSockets: MAX_CONNECTIONS,
-    maxFreeSockets: MAX_IDLE_CONNECTIONS,
-    timeout: IDLE_TIMEOUT_MS, // ends free connections only; a quiet watch goes on
+  // One for all connections: the keys are parsed once.
+  const secureContext = secure ? contextOf(tls) : undefined;
+  const pool = (maxSockets: number, maxFreeSockets: number): HttpAgent => {
+    // The timeout ends free connections only; a quiet watch goes on.
+    const options = { keepAlive: true, maxSockets, maxFreeSockets, timeout: IDLE_TIMEOUT_MS };
+    return secureContext === undefined
+      ? new HttpAgent(options)
+      : new HttpsAgent({ ...options, secureContext });
   };
-  const agent = secure
-    ? new HttpsAgent({
-        ...pool,
-        minVersion: 'TLSv1.2',
-        ...(tls.certificate !== undefined && { cert: tls.certificate }),
-        ...(tls.privateKey !== undefined && { key: tls.privateKey }),
-        ...(tls.certificateAuthority !== undefined && { ca: tls.certificateAuthority }),
-      })
-    : new HttpAgent(pool);
+  const requests = pool(MAX_CONNECTIONS, MAX_CONNECTIONS);
+  const streams = pool(MAX_STREAMS, 0);
   const start = (sent: Sent): ClientRequest =>
     (secure ? requestHttps : requestHttp)(new URL(sent.path, origin), {
-      agent,
+      agent: sent.isStream === true ? streams : requests,
       method: sent.method,
       headers: requestHeaders(sent),
     });
@@ -48,8 +46,20 @@ export function createHttpClient(origin: string, tls: Partial<TlsIdentity> = {})
     send: (sent) => sendWithRetry(start, sent),
     openWebSocket: (path, protocols, signal) =>
       openWebSocket(new URL(path, origin.replace(/^http/, 'ws')).href, protocols, tls, signal),
-    [Symbol.asyncDispose]: async () => agent.destroy(),
+    [Symbol.asyncDispose]: async () => {
+      requests.destroy();
+      streams.destroy();
+    },
   };
+}
+
+function contextOf({ certificate, privateKey, certificateAuthority }: Partial<TlsIdentity>): SecureContext {
+  return createSecureContext({
+    minVersion: 'TLSv1.2',
+    ...(certificate !== undefined && { cert: certificate }),
+    ...(privateKey !== undefined && { key: privateKey }),
+    ...(certificateAuthority !== undefined && { ca: certificateAuthority }),
+  });
 }
 
 /** A read on a kept-alive connection that the server had just closed is sent once more; a write never is. */

@@ -288,6 +288,40 @@ describe('sockets only', () => {
     await expect(waiting).rejects.toThrow('aborted by the caller');
   });
 
+  test('HTP10: streams keep no request waiting, and requests share sixteen connections', async () => {
+    const full = Promise.withResolvers<void>();
+    let [streams, now, most] = [0, 0, 0];
+    const { client } = await start(realHttp(), {
+      handle: async ({ path, signal }) => {
+        if (path === '/stream') {
+          streams += 1;
+          return { status: 200, headers: {}, body: endless(signal) };
+        }
+        most = Math.max(most, ++now);
+        if (now === 16) full.resolve();
+        await full.promise;
+        now--;
+        return { status: 204, headers: {}, body: new Uint8Array() };
+      },
+    });
+    const stop = new AbortController();
+    const open = await Promise.all(
+      Array.from({ length: 40 }, () =>
+        client.send({ method: 'GET', path: '/stream', headers: {}, isStream: true, signal: stop.signal }),
+      ),
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const answer = await client.send({ method: 'GET', path: '/', headers: {}, signal: never });
+        for await (const _ of answer.body) continue; // a connection is free once its answer was read
+        return answer;
+      }),
+    );
+    expect([streams, open.length, most]).toEqual([40, 40, 16]);
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 204));
+    stop.abort();
+  });
+
   test('HTP9: closing cuts what does not end and frees the port', async () => {
     async function* endless(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('begun');
@@ -314,4 +348,10 @@ async function settled(read: () => number): Promise<void> {
     last = read();
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** A body that says something at once and ends with its client. */
+async function* endless(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('.');
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
