@@ -4,7 +4,7 @@ import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { ApiObject, ResourceType, Stored } from '#api/object.ts';
 import type { Indexes, Informer, InformerEvent } from './informer.ts';
-import { InformerCache } from './informer-cache.ts';
+import { InformerCache, keyOfStored } from './informer-cache.ts';
 import { ObjectIndex } from './object-index.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
 import type { Slices } from './slices.ts';
@@ -117,19 +117,23 @@ export class SharedInformer<T extends ApiObject> {
   #index(valuesOf: (object: Stored<T>) => readonly string[]): ObjectIndex<T> {
     const index = new ObjectIndex(valuesOf);
     this.#indexes.push(index);
-    for (const object of this.#cache.values())
-      this.#call((event) => index.apply(event), { kind: 'added', object });
+    for (const object of this.#cache.values()) this.#place(index, { kind: 'added', object });
     return index;
   }
 
   #deliver(events: readonly InformerEvent<T>[]): void {
     for (const event of events) {
-      for (const index of this.#indexes) this.#call((one) => index.apply(one), event);
+      const key = keyOfStored(event.object);
+      for (const index of this.#indexes) this.#place(index, event, key);
     }
     for (const event of events) {
       for (const listener of Array.from(this.#listeners)) this.#call(listener, event);
     }
     this.#revisionWaiters.reach(this.revision);
+  }
+
+  #place(index: ObjectIndex<T>, event: InformerEvent<T>, key = keyOfStored(event.object)): void {
+    this.#call((one) => index.apply(one, key), event);
   }
 
   /** One object that a listener cannot read must not keep the others from the rest (law 8). */
