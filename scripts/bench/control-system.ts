@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { servedKinds } from '#api/kinds/index.ts';
+import { isJsonObject } from '#api/json.ts';
 import type { ApiHandler } from '#api/request.ts';
 import { silentLog } from '#base/log.ts';
 import { realClock } from '#base/real/clock.ts';
@@ -26,10 +27,14 @@ import { realGrpc } from '#transport/real/grpc.ts';
 export const clock = realClock();
 const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
 
-/** Write requests by `verb path-without-names`. */
+/** Write requests by `verb path-without-names`, and by what caused them. */
 export interface WriteCounts {
   readonly byKind: Map<string, number>;
   total: number;
+  /** Of `total`: for a pod (binding, attachments and their events); absent when the loops are in another process. */
+  forPods: number;
+  /** Of `total`: events about claims. */
+  claimEvents: number;
 }
 
 export interface BenchSystem {
@@ -47,7 +52,7 @@ export interface BenchSystem {
 export async function startSystem(transport: 'in process' | 'https'): Promise<BenchSystem> {
   const driver = new ScriptedCsi({ clock });
   const connection = await driver.connect();
-  const writes: WriteCounts = { byKind: new Map(), total: 0 };
+  const writes: WriteCounts = { byKind: new Map(), total: 0, forPods: 0, claimEvents: 0 };
   const stop = new AbortController();
   const server = transport === 'in process' ? await ownServer() : await otherServer();
   const handler = counting(server.handler, writes);
@@ -118,9 +123,28 @@ function counting(handler: ApiHandler, writes: WriteCounts): ApiHandler {
       const key = `${request.method} ${named}`;
       writes.byKind.set(key, (writes.byKind.get(key) ?? 0) + 1);
       writes.total++;
+      if (kind.endsWith('events')) {
+        if (aboutOf(request) === 'PersistentVolumeClaim') writes.claimEvents++;
+        else writes.forPods++;
+      } else if (isForPod(kind, request.user?.name ?? '')) writes.forPods++;
     }
     return handler(request);
   };
+}
+
+/** What the attacher and the attachment loop write, and a pod's binding. */
+function isForPod(kind: string, user: string): boolean {
+  return (
+    kind.startsWith('*/pods/') ||
+    /(^|\/)(volumeattachments|nodes)(\/|$)/.test(kind) ||
+    user.includes(':attach')
+  );
+}
+
+function aboutOf({ body }: Parameters<ApiHandler>[0]): string | undefined {
+  const event: unknown = body === undefined ? {} : JSON.parse(Buffer.from(body).toString());
+  const about = isJsonObject(event) ? event['involvedObject'] : undefined;
+  return isJsonObject(about) && typeof about['kind'] === 'string' ? about['kind'] : undefined;
 }
 
 export interface LoopDelay {
