@@ -123,10 +123,10 @@ function counting(handler: ApiHandler, writes: WriteCounts): ApiHandler {
       const key = `${request.method} ${named}`;
       writes.byKind.set(key, (writes.byKind.get(key) ?? 0) + 1);
       writes.total++;
-      if (kind.endsWith('events')) {
+      if (named.endsWith('events')) {
         if (aboutOf(request) === 'PersistentVolumeClaim') writes.claimEvents++;
         else writes.forPods++;
-      } else if (isForPod(kind, request.user?.name ?? '')) writes.forPods++;
+      } else if (isForPod(named, request.user?.name ?? '')) writes.forPods++;
     }
     return handler(request);
   };
