@@ -1,7 +1,7 @@
 // Objects to bytes, once per revision. Stored bytes have no resourceVersion, because it is the revision that the
 // commit gives; it is spliced in as the first member of metadata. Lists and watch events are joined from those bytes.
 import { assert } from '#base/assert.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, setOwn } from './json.ts';
 
 export function encodeJson(value: JsonValue): Uint8Array {
   return Buffer.from(JSON.stringify(value));
@@ -9,21 +9,55 @@ export function encodeJson(value: JsonValue): Uint8Array {
 
 const METADATA = Buffer.from('"metadata":{');
 const CLOSE_BRACE = 0x7d;
+/** `"resourceVersion":"<at most 16 digits>",` */
+const MAX_MEMBER = 40;
 
-/** apiVersion, kind, metadata, the rest; without metadata.resourceVersion. Refuses an object that names no kind. */
-export function encodeForStore(object: JsonObject): Uint8Array {
-  const { apiVersion, kind, metadata, ...rest } = object;
-  assert(
-    typeof apiVersion === 'string' && typeof kind === 'string' && isJsonObject(metadata),
-    'an object to be stored must have apiVersion, kind and metadata',
-  );
-  const { resourceVersion: _dropped, ...kept } = metadata;
-  return encodeJson({ apiVersion, kind, metadata: kept, ...rest });
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export interface StoredType {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Members of metadata that are not stored; resourceVersion is one of them. */
+  readonly withoutMetadata: ReadonlySet<string>;
+}
+
+/** The type, metadata, the rest of `object`, which must have metadata. */
+export function encodeForStore(object: JsonObject, type: StoredType): Uint8Array {
+  const { metadata } = object;
+  assert(isJsonObject(metadata), 'an object to be stored must have metadata');
+  const kept: Record<string, JsonValue | undefined> = {};
+  for (const name of Object.keys(metadata)) {
+    if (!type.withoutMetadata.has(name)) setOwn(kept, name, metadata[name]);
+  }
+  const stored: Record<string, JsonValue | undefined> = {
+    apiVersion: type.apiVersion,
+    kind: type.kind,
+    metadata: kept,
+  };
+  for (const name of Object.keys(object))
+    if (!Object.hasOwn(stored, name)) setOwn(stored, name, object[name]);
+  return encodeJson(stored);
+}
+
+const REVISION = /^"resourceVersion":"\d+",?/;
+
+/** True when `spliced` is `stored` with any revision in it: what `spliceResourceVersion` makes of it. */
+export function isStoredAs(spliced: Uint8Array, stored: Uint8Array): boolean {
+  const [with_, without] = [asBuffer(spliced), asBuffer(stored)];
+  const at = without.indexOf(METADATA);
+  if (at < 0) return false;
+  const start = at + METADATA.length;
+  if (with_.compare(without, 0, start, 0, start) !== 0) return false;
+  const member = REVISION.exec(with_.toString('latin1', start, start + MAX_MEMBER));
+  if (member === null) return false;
+  return with_.compare(without, start, without.length, start + member[0].length, with_.length) === 0;
 }
 
 /** The stored bytes with `"resourceVersion":"<revision>"` in their metadata, without parsing them. */
 export function spliceResourceVersion(stored: Uint8Array, revision: number | string): Uint8Array {
-  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const bytes = asBuffer(stored);
   // The first occurrence: only apiVersion and kind come before it, and neither can hold an unescaped quote.
   const at = bytes.indexOf(METADATA);
   assert(at >= 0, 'stored bytes must hold metadata');

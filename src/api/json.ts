@@ -13,7 +13,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** Sets an own property, also when the key is `__proto__`, which plain assignment would send to the prototype. */
-export function setOwn(target: Record<string, JsonValue | undefined>, key: string, value: JsonValue): void {
+export function setOwn(
+  target: Record<string, JsonValue | undefined>,
+  key: string,
+  value: JsonValue | undefined,
+): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
   } else {

@@ -12,6 +12,7 @@ import { realFiles } from '#files/real/files.ts';
 import type { LocalHost } from '#host/host.ts';
 import { realHost } from '#host/real/host.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { needsFileSystem } from '#testing/real/programs.ts';
 import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { memoryGrpc } from '#transport/memory-grpc.ts';
 import { poolPaths } from './pool.ts';
@@ -150,11 +151,12 @@ const stateOf = async (id: VolumeId): Promise<unknown> =>
   JSON.parse(await readFile(paths().format(id), 'utf8')).state;
 
 describe('a mount volume', () => {
-  it.each([
+  it.for([
     { fsType: 'ext4', bytes: 64 * MIB },
     { fsType: 'xfs', bytes: 300 * MIB },
     { fsType: '', bytes: 64 * MIB },
-  ])('DSK20: of "$fsType" keeps its data from one stage to the next', async ({ fsType, bytes }) => {
+  ])('DSK20: of "$fsType" keeps its data from one stage to the next', async ({ fsType, bytes }, context) => {
+    needsFileSystem(fsType, context);
     const volume = await made('a', mountCapability(fsType), bytes);
     await up(volume);
     expect((await mountAt(volume.targetPath))?.fsType).toBe(fsType === '' ? 'ext4' : fsType);
@@ -400,12 +402,13 @@ describe('sizes', () => {
     await down(volume);
   });
 
-  it.each([
+  it.for([
     { fsType: 'ext4', from: 64 * MIB, to: 128 * MIB },
     { fsType: 'xfs', from: 300 * MIB, to: 512 * MIB },
   ])(
     'DSK39: grows $fsType with its data, at the latest when it is staged again',
-    async ({ fsType, from, to }) => {
+    async ({ fsType, from, to }, context) => {
+      needsFileSystem(fsType, context);
       const volume = await made('a', mountCapability(fsType), from);
       await up(volume);
       await writeFile(join(volume.targetPath, 'file'), 'kept');

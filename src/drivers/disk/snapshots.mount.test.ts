@@ -9,6 +9,7 @@ import type { ControllerMethods, NodeMethods, VolumeCapability } from '#csi/gene
 import { realFiles } from '#files/real/files.ts';
 import { realHost } from '#host/real/host.ts';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { needsFileSystem } from '#testing/real/programs.ts';
 import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import { controllerHandlers } from './controller.ts';
 import { exclusive, oneAfterAnother } from './exclusive.ts';
@@ -78,12 +79,13 @@ async function end({ volumeId, path }: { volumeId: string; path: string }): Prom
   await controller.deleteVolume?.({ volumeId, secrets: {} }, signal);
 }
 
-it.each([
+it.for([
   { fsType: 'ext4', mib: 64 },
   { fsType: 'xfs', mib: 300 },
 ])(
   'DSK61 DSK62 DSK68 DSK69: $fsType is snapshot and cloned while mounted, and mounted beside',
-  async ({ fsType, mib }) => {
+  async ({ fsType, mib }, context) => {
+    needsFileSystem(fsType, context);
     const source = await staged('source', { fsType, mib });
     await writeFile(join(source.path, 'file'), 'before');
     const reply = await controller.createSnapshot?.(

@@ -2,6 +2,7 @@ import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { needsFileSystem } from '#testing/real/programs.ts';
 import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import type { LoopDevice } from '../host.ts';
 import { realHost } from './host.ts';
@@ -128,7 +129,8 @@ it('HST41 HST42: a failed step thaws, and thawing again changes nothing', async 
   await host.loops.detach(loop);
 });
 
-it('HST40: where the file system has reflink a copy shares its data until one of the two changes', async () => {
+it('HST40: where the file system has reflink a copy shares its data until one of the two changes', async (context) => {
+  needsFileSystem('xfs', context);
   const { loop, mountPoint } = await mounted('xfs', 300);
   const [image, copy] = [join(mountPoint, 'a.img'), join(mountPoint, 'b.img')];
   await writeFile(image, Buffer.alloc(8 * MIB, 'x'), { mode: 0o600 });

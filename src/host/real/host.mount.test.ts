@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, symlink, truncate, writeFile } from 'node:
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SCRATCH_MARKER, watchLeaks } from '#testing/leaks.ts';
+import { needsFileSystem } from '#testing/real/programs.ts';
 import { dismantle, type Scratch, scratchFolder } from '#testing/real/scratch.ts';
 import type { BlankCheck, FormatProof, WipeProof } from '../host.ts';
 import { topMountAt } from '../mountinfo.ts';
@@ -271,12 +272,13 @@ describe('image files', () => {
 });
 
 describe('file systems', () => {
-  it.each([
+  it.for([
     { fsType: 'ext4', size: 64 * MIB, grown: 128 * MIB },
     { fsType: 'xfs', size: 320 * MIB, grown: 512 * MIB },
   ] as const)(
     'HST19: formats, probes, mounts, grows and measures $fsType',
-    async ({ fsType, size, grown }) => {
+    async ({ fsType, size, grown }, context) => {
+      needsFileSystem(fsType, context);
       const image = join(scratch.path, 'a.img');
       const target = await folder('target');
       await host.images.create(image, size);

@@ -1,5 +1,6 @@
 // The one way an existing object is changed: read, work out the new object, commit if nobody was faster, else once
 // more from what is there now. Removing the last finalizer of a deleted object removes it in that same write.
+import { isStoredAs } from '#api/encode.ts';
 import type { JsonObject, JsonValue } from '#api/json.ts';
 import { conflict, notFound } from '#api/status.ts';
 import { assert } from '#base/assert.ts';
@@ -107,7 +108,7 @@ async function commitChange(
     return result.kind === 'conflict' ? undefined : { kind: 'removed', last: old };
   }
   const value = encodeStored(target.definition, change.object);
-  if (Buffer.compare(value, encodeStored(target.definition, old.object)) === 0) {
+  if (isStoredAs(old.bytes, value)) {
     return { kind: 'stored', stored: old };
   }
   if (step.dryRun) return { kind: 'stored', stored: written(key, value, 0) };

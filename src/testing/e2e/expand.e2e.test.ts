@@ -1,7 +1,7 @@
 // A claim grows while its pod runs, and again while nobody uses it: as `df` in the container sees it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { StorageClass, VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
@@ -16,6 +16,7 @@ import {
   volumeAttributesClasses,
 } from '#api/resources.ts';
 import { quantityToBytes } from '#api/quantity.ts';
+import { needsFileSystem } from '../real/programs.ts';
 import {
   newDataDirectory,
   removeDataDirectory,
@@ -123,6 +124,7 @@ async function removePod(name: string): Promise<void> {
 }
 
 describe.each(['ext4', 'xfs'])('a volume with %s', (fsType) => {
+  beforeEach((context) => needsFileSystem(fsType, context));
   const name = `data-${fsType}`;
   const isOnline = fsType === 'xfs' || MAY_RESIZE_ONLINE;
   // mkfs.xfs wants 300 MiB.
