@@ -12,6 +12,7 @@ import { InvariantError } from '#base/assert.ts';
 import type { BackoffLimits } from '#base/backoff.ts';
 import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
+import { Fifo } from '#base/fifo.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { ApiError } from './api-error.ts';
@@ -48,7 +49,7 @@ interface Entry {
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #ready = new Set<string>();
+  readonly #ready = new Fifo<string>();
   #running = 0;
   #isDispatchScheduled = false;
   #isDispatching = false;
@@ -122,9 +123,8 @@ export class WorkQueue {
     const { clock } = this.#options;
     const until = clock.elapsed() + SLICE_MS;
     do {
-      const [key] = this.#ready;
+      const key = this.#ready.shift();
       if (key === undefined || this.#signal === undefined) return;
-      this.#ready.delete(key);
       void this.#pass(key, this.#signal);
     } while (this.#mayStart() && clock.elapsed() < until);
     if (this.#mayStart()) this.#scheduleDispatch();
@@ -214,7 +214,7 @@ export class WorkQueue {
   #makeReady(key: string): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined) entry.state = 'ready';
-    this.#ready.add(key);
+    this.#ready.push(key);
     this.#scheduleDispatch();
   }
 

@@ -12,6 +12,7 @@
 // 3. A turn begins batches for at most TURN_MS.
 import { performance } from 'node:perf_hooks';
 import type { TurnKind } from '../clock.ts';
+import { Fifo } from '../fifo.ts';
 
 /** DESIGN law 8: a loop holds the event loop at most 2 ms a turn. All pieces of a process share it. */
 const TURN_MS = 2;
@@ -21,8 +22,8 @@ const MAX_BATCH = 32;
 const SMOOTHING = 0.1;
 
 export class Turns {
-  readonly #news = new Line();
-  readonly #work = new Line();
+  readonly #news = new Fifo<() => void>();
+  readonly #work = new Fifo<() => void>();
   /** Pieces begun in the batch that runs; 0: none runs. */
   #begun = 0;
   #batchStartedAt = 0;
@@ -34,7 +35,7 @@ export class Turns {
 
   /** Undefined when the caller's piece may begin at once; else resolves when it may. */
   take(kind: TurnKind): Promise<void> | undefined {
-    const isFree = this.#news.isEmpty && this.#work.isEmpty;
+    const isFree = this.#news.size + this.#work.size === 0;
     if (isFree && (this.#begun === 0 ? this.#beginBatch() : this.#begun < this.#batchSize)) {
       this.#begun += 1;
       return undefined;
@@ -73,40 +74,16 @@ export class Turns {
   };
 
   #beginNext(): void {
-    const isWorkWaiting = !this.#work.isEmpty;
-    if ((this.#news.isEmpty && !isWorkWaiting) || !this.#beginBatch()) return;
-    const isWorkFirst = this.#isWorkDue && isWorkWaiting;
+    if (this.#news.size + this.#work.size === 0 || !this.#beginBatch()) return;
+    const isWorkFirst = this.#isWorkDue && this.#work.size > 0;
     let hasWork = false;
     for (; this.#begun < this.#batchSize; this.#begun += 1) {
-      const isWork = this.#news.isEmpty || (isWorkFirst && this.#begun === 0);
-      const line = isWork ? this.#work : this.#news;
-      if (line.isEmpty) break;
+      const isWork = this.#news.size === 0 || (isWorkFirst && this.#begun === 0);
+      const begin = (isWork ? this.#work : this.#news).shift();
+      if (begin === undefined) break;
       hasWork ||= isWork;
-      line.shift()();
+      begin();
     }
     this.#isWorkDue = !hasWork;
-  }
-}
-
-/** First in, first out, without moving what stays. */
-class Line {
-  #waiting: (() => void)[] = [];
-  #next = 0;
-
-  get isEmpty(): boolean {
-    return this.#next === this.#waiting.length;
-  }
-
-  push(begin: () => void): void {
-    this.#waiting.push(begin);
-  }
-
-  shift(): () => void {
-    const begin = this.#waiting[this.#next++];
-    if (this.isEmpty) {
-      this.#waiting = [];
-      this.#next = 0;
-    }
-    return begin ?? (() => undefined);
   }
 }
