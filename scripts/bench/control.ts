@@ -11,7 +11,7 @@ import {
   pods,
   storageClasses,
 } from '#api/resources.ts';
-import type { ApiClient } from '#client/api-client.ts';
+import type { ApiClient, WatchOptions } from '#client/api-client.ts';
 import { DRIVER_NAME } from '#testing/simulation/traits.ts';
 import { benchPods } from './control-pods.ts';
 import {
@@ -73,15 +73,16 @@ async function furnish(api: ApiClient): Promise<void> {
   }
 }
 
-/** Watches claims; `when(name)` is the time at which the claim became Bound, on performance.now(). */
+/** Watches claims, all or what changes after a revision, until `count` are Bound; the times are of performance.now(). */
 function watchBound(
   api: ApiClient,
   count: number,
+  after: WatchOptions = {},
 ): { readonly done: Promise<ReadonlyMap<string, number>>; stop(): void } {
   const bound = new Map<string, number>();
   const stop = new AbortController();
   const follow = async (): Promise<ReadonlyMap<string, number>> => {
-    for await (const event of api.watch(persistentVolumeClaims, {}, stop.signal)) {
+    for await (const event of api.watch(persistentVolumeClaims, after, stop.signal)) {
       if (event.type === 'BOOKMARK' || event.object.status?.phase !== 'Bound') continue;
       const { name } = event.object.metadata;
       if (!bound.has(name)) bound.set(name, performance.now());
@@ -272,7 +273,8 @@ function benchBeside(
     });
     const written = system.writes.total;
     const run = await measured(async () => {
-      const { done } = watchBound(system.api, population + more);
+      // Only what is new: reading the others again is the benchmark's work, not the loops'.
+      const { done } = watchBound(system.api, more, { resourceVersion: String(system.store?.revision) });
       await eachOf(names(more, 'v-'), WIDTH, (name) => system.api.create(persistentVolumes, aVolume(name)));
       await eachOf(names(more, 'c-'), WIDTH, (name) =>
         system.api.create(persistentVolumeClaims, aClaim(name, 'manual')),
