@@ -1,6 +1,9 @@
 // npm run bench -- control: what the control loops do in a second, and what they cost. Prints JSON; a run in which the
 // event loop kept others waiting for more than 10 ms (p99) counts as failed and says so.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { cpus, loadavg, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import {
   csiDrivers,
@@ -331,14 +334,16 @@ const BENCHMARKS: Readonly<Record<string, (scale: number) => Promise<object>>> =
   },
 };
 
-/** Runs the named parts (all when none is named); `scale` shrinks them for a quick look. */
+/**
+ * Runs the named parts (all when none is named), each in a process of its own, so that none inherits another's heap;
+ * `scale` shrinks them for a quick look.
+ */
 export async function runControl(parts: readonly string[], scale: number): Promise<object> {
   const unknown = parts.find((part) => BENCHMARKS[part] === undefined);
   if (unknown !== undefined) throw new Error(`no part "${unknown}": ${Object.keys(BENCHMARKS).join(', ')}`);
+  const names = parts.length > 0 ? parts : Object.keys(BENCHMARKS);
   const results: Record<string, object> = {};
-  for (const [name, run] of Object.entries(BENCHMARKS)) {
-    if (parts.length === 0 || parts.includes(name)) results[name] = await run(scale);
-  }
+  for (const name of names) results[name] = await runApart(name, scale);
   return {
     benchmark: 'control',
     machine: {
@@ -351,4 +356,22 @@ export async function runControl(parts: readonly string[], scale: number): Promi
     scale,
     results,
   };
+}
+
+/** This file as a program: one part, its result to the parent. */
+async function runApart(part: string, scale: number): Promise<object> {
+  const child = fork(fileURLToPath(import.meta.url), [part, String(scale)], { serialization: 'advanced' });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`part "${part}" ended with ${code} and no result`);
+  });
+  const result: unknown = await Promise.race([once(child, 'message').then(([message]) => message), ended]);
+  if (typeof result !== 'object' || result === null) throw new Error(`part "${part}" gave no result`);
+  ended.catch(() => undefined); // it ends now, with its result given
+  return result;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , part = '', scale = '1'] = process.argv;
+  const result = await BENCHMARKS[part]?.(Number(scale));
+  process.send?.(result, () => process.exit(0));
 }

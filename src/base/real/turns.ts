@@ -14,8 +14,8 @@ import { performance } from 'node:perf_hooks';
 import type { TurnKind } from '../clock.ts';
 import { Fifo } from '../fifo.ts';
 
-/** DESIGN law 8: a loop holds the event loop at most 2 ms a turn. All pieces of a process share it. */
-const TURN_MS = 2;
+/** Law 8 allows 2 ms a turn; the last batch may run over, and what arrives at sockets meanwhile comes on top. */
+const TURN_MS = 1.5;
 
 const MAX_BATCH = 32;
 /** The weight of a batch's time beside that of all before it. */
