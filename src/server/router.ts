@@ -57,7 +57,8 @@ export function routeRequest(method: string, path: string, lookup: KindLookup): 
 
 function decodeSegments(path: string): string[] | undefined {
   try {
-    const segments = path.split('/').slice(1).map(decodeURIComponent);
+    const parts = path.split('/').slice(1);
+    const segments = path.includes('%') ? parts.map(decodeURIComponent) : parts;
     if (segments.at(-1) === '') segments.pop();
     return segments;
   } catch {
