@@ -4,7 +4,10 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { CliEffects } from '#compose/cli-effects.ts';
 import { HOLDFAST_VERSION } from '#compose/version.ts';
 import { messageOf } from '#base/errors.ts';
+import { controllersCommand } from './controllers-command.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { listOf } from './loop-options.ts';
+import { schedulerCommand } from './scheduler-command.ts';
 import { volumesCommand } from './volumes-command.ts';
 
 const DEFAULT_DATA_DIR = '/var/lib/holdfast';
@@ -44,6 +47,8 @@ function commands(effects: CliEffects, exitWith: (code: number) => void): Comman
     })
     .showSuggestionAfterError();
   program.addCommand(upCommand(effects, exitWith).exitOverride());
+  program.addCommand(controllersCommand(effects, exitWith).exitOverride());
+  program.addCommand(schedulerCommand(effects, exitWith).exitOverride());
   program.addCommand(demoCommand(effects, exitWith).exitOverride());
   program.addCommand(volumesCommand(effects, exitWith, DEFAULT_DATA_DIR).exitOverride());
   for (const command of program.commands) {
@@ -104,9 +109,9 @@ function upCommand(effects: CliEffects, exitWith: (code: number) => void): Comma
     )
     .option(
       '--controllers <loops>',
-      'loops to run even beside a live kube-controller-manager, such as binding,attachment',
-      (text: string) => text.split(',').filter((name) => name !== ''),
-      [],
+      'loops to run: * for all, -name for one less; a named one runs even beside a live kube-controller-manager',
+      listOf,
+      ['*'],
     )
     .option(
       '--disk-capacity-bytes <bytes>',

@@ -2,8 +2,10 @@
 import type { CliEffects } from '#compose/cli-effects.ts';
 import { parseFeatureGates, startControlPlane } from '#compose/control-plane.ts';
 import { checkSocketPaths, type Layout, layoutOf } from '#compose/layout.ts';
+import { selectLoops } from '#compose/loops.ts';
 import { superviseNode } from '#compose/node-processes.ts';
 import { codeOf, messageOf } from '#base/errors.ts';
+import { createMetrics } from '#base/metrics.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { requireRoot } from './require-root.ts';
 
@@ -25,6 +27,8 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
   requireRoot(effects, 'start a node');
   const gates = parseFeatureGates(options.featureGates);
   if ('problem' in gates) throw new CommandError(EXIT.usage, `Cannot start: ${gates.problem}`);
+  const selection = selectLoops(options.controllers, { scheduler: 'by default' });
+  if ('problem' in selection) throw new CommandError(EXIT.usage, `Cannot start: ${selection.problem}`);
   const dataDir = effects.absolute(options.dataDir);
   const layout = layoutOf(
     dataDir,
@@ -42,6 +46,8 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
   const stop = new AbortController();
   effects.interrupted.addEventListener('abort', () => stop.abort(), { once: true });
   const { control, supervisor } = await effects.controlPlane(`${layout.logs}/control-plane.log`);
+  const metrics = createMetrics();
+  control.watchProcess(metrics);
   // The node's processes need no API to start: they come up beside it.
   const node = superviseNode(
     { ...control, ...supervisor },
@@ -63,8 +69,9 @@ export async function runUp(effects: CliEffects, options: UpOptions): Promise<nu
         port: options.port,
         nodeName: options.nodeName,
         driverSockets: [layout.diskControllerSocket, ...options.driver],
-        controllers: options.controllers,
+        selection,
         gates,
+        metrics,
       },
       {
         held: lock,

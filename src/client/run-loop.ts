@@ -3,6 +3,7 @@
 import type { BackoffLimits } from '#base/backoff.ts';
 import type { LoopDeps, Service } from './loop.ts';
 import type { Reconcile } from './outcome.ts';
+import { queueMetrics } from './queue-metrics.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface LoopDefinition {
@@ -17,12 +18,17 @@ export interface LoopDefinition {
 
 /** The loop as a service. Nothing is subscribed before `run`, and nothing is left after it. */
 export function runLoop(deps: LoopDeps, definition: LoopDefinition): Service {
+  const { clock, random, metrics } = deps;
+  const watched = metrics === undefined ? undefined : queueMetrics(metrics, clock, definition.name);
+  const reconcile = watched?.watch(definition.reconcile) ?? definition.reconcile;
   return {
     name: definition.name,
     async run(signal) {
-      const { clock, random } = deps;
-      const queue = new WorkQueue({ ...definition, clock, random, log: deps.log });
-      const disconnect = definition.connect((key) => queue.enqueue(key));
+      const queue = new WorkQueue({ ...definition, reconcile, clock, random, log: deps.log });
+      const disconnect = definition.connect((key) => {
+        watched?.enqueued(key);
+        queue.enqueue(key);
+      });
       try {
         await deps.informers.whenAllSynced(signal);
         if (!signal.aborted) await queue.run(signal);

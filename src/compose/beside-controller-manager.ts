@@ -11,6 +11,11 @@ const LEASE = { namespace: 'kube-system', name: 'kube-controller-manager' };
 const LOOK_MS = 500;
 const DEFAULT_DURATION_SECONDS = 15;
 
+/** A loop was not started, since a live kube-controller-manager has the same one. */
+export class BesideControllerManagerError extends Error {
+  override readonly name = 'BesideControllerManagerError';
+}
+
 export interface ControllerManagerGuard {
   /** `service`, which starts only when no kube-controller-manager is live, or at once when it was named. */
   guard(service: Service): Service;
@@ -29,7 +34,7 @@ export function controllerManagerGuard(
         if (!named.includes(service.name)) {
           look ??= liveHolder(deps, signal);
           const holder = await look;
-          if (holder !== undefined) throw new Error(refusal(service.name, holder));
+          if (holder !== undefined) throw new BesideControllerManagerError(refusal(service.name, holder));
         }
         if (!signal.aborted) await service.run(signal);
       },
@@ -40,7 +45,7 @@ export function controllerManagerGuard(
 function refusal(loop: string, holder: string): string {
   return (
     `Cannot start the loop "${loop}": the kube-controller-manager "${holder}" is live and has the same loop: stop ` +
-    `it, switch its loop off, or name ours with --controllers ${loop}`
+    `it, switch its loop off, name ours with --controllers *,${loop}, or leave it out with --controllers *,-${loop}`
   );
 }
 

@@ -9,6 +9,7 @@ import type { MachineDifference, MachineObserver, MachineState } from '#host/mac
 import { compareMachine } from '#host/machine-state.ts';
 import type { HttpTransport } from '#transport/http.ts';
 import type { ControlPlaneEffects, SupervisorEffects } from './effects.ts';
+import type { LoopEffects } from './remote-loops.ts';
 
 export type { Daemon } from '#host/daemons.ts';
 export type { MachineDifference, MachineState };
@@ -48,6 +49,8 @@ export interface CliEffects {
   removeTemporary(path: string): Promise<void>;
   /** Connects to a CSI driver's socket: a path, or `unix:///path`. */
   connectDriver(socket: string): Promise<CsiConnection>;
+  /** The effects of loops that run alone, with their log on standard error. */
+  loops(): Promise<LoopEffects>;
   /** The effects of the control plane with its log in `logFile`: loaded only when a command needs them. */
   controlPlane(
     logFile: string,

@@ -1,5 +1,6 @@
 // The control plane of one machine: store, API server and every loop, in one process.
 import { servedKinds } from '#api/kinds/index.ts';
+import type { MetricsRegistry } from '#base/metrics.ts';
 import type { Service } from '#client/loop.ts';
 import { connectDriver } from '#csi/connect.ts';
 import type { FeatureGates } from '#rules/feature-gates.ts';
@@ -8,6 +9,7 @@ import { builtInDriver } from './built-in-driver.ts';
 import { openCredentials } from './credentials.ts';
 import type { ControlPlaneEffects, StoreOptions } from './effects.ts';
 import type { Layout } from './layout.ts';
+import type { LoopSelection } from './loop-selection.ts';
 import { controlPlaneLoops } from './loops.ts';
 import { runServices } from './run-services.ts';
 import { VERSION } from './version.ts';
@@ -22,8 +24,10 @@ export interface ControlPlaneOptions {
   readonly driverSockets: readonly string[];
   /** Features that are not on by default. */
   readonly gates?: FeatureGates;
-  /** Loops that run even beside a live kube-controller-manager. */
-  readonly controllers?: readonly string[];
+  /** Absent: every loop. */
+  readonly selection?: LoopSelection;
+  /** Served at /metrics. */
+  readonly metrics?: MetricsRegistry;
 }
 
 /** Reads what `--feature-gates` says. */
@@ -58,6 +62,7 @@ export async function startControlPlane(
     kinds: servedKinds,
     versionInfo: VERSION,
     ...(options.gates !== undefined && { gates: options.gates }),
+    ...(options.metrics !== undefined && { metrics: () => options.metrics?.text() ?? '' }),
     agents: { transport: effects.http, tls: credentials.serverToAgent },
   });
   const listener = await effects.http.listen({
@@ -80,7 +85,8 @@ export async function startControlPlane(
         ...controlPlaneLoops(effects, {
           handler: server.handler,
           drivers,
-          controllers: options.controllers ?? [],
+          ...(options.selection === undefined ? {} : { selection: options.selection }),
+          ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
           ...(options.gates === undefined ? {} : { gates: options.gates }),
         }),
       ];

@@ -1,6 +1,7 @@
 // Everything a process may do to the world, in one record. Only main makes a real one; testing makes a simulated one.
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
+import type { Metrics } from '#base/metrics.ts';
 import type { Random } from '#base/random.ts';
 import type { Files } from '#files/files.ts';
 import type { Daemons } from '#host/daemons.ts';
@@ -30,6 +31,8 @@ export interface ControlPlaneEffects extends Effects {
   readonly http: HttpTransport;
   /** Opens the embedded store in a directory. `held`: the lock on the data directory. */
   openStore(path: string, options: StoreOptions): Promise<Store>;
+  /** Registers what is known about the process itself. */
+  watchProcess(metrics: Metrics): void;
   /** Names and addresses this machine's certificate must carry. */
   readonly hostName: string;
   readonly keys: Keys;

@@ -56,9 +56,19 @@ const effects: CliEffects = {
     ]);
     return connectDriver(realGrpc(), socket);
   },
-  async controlPlane(logFile) {
-    const [{ realGrpc }, { openLmdbStore }, { realKeys }] = await Promise.all([
+  async loops() {
+    const [{ realGrpc }, { watchProcess }, { serveMetrics }] = await Promise.all([
       import('#transport/real/grpc.ts'),
+      import('./real/process-metrics.ts'),
+      import('./real/metrics-listener.ts'),
+    ]);
+    const log = realLog('controllers', { level: 'info' });
+    return { clock, random, log, files, grpc: realGrpc(), hostName: hostname(), watchProcess, serveMetrics };
+  },
+  async controlPlane(logFile) {
+    const [{ realGrpc }, { watchProcess }, { openLmdbStore }, { realKeys }] = await Promise.all([
+      import('#transport/real/grpc.ts'),
+      import('./real/process-metrics.ts'),
       import('#store/real/lmdb.ts'),
       import('#pki/real/keys.ts'),
     ]);
@@ -73,6 +83,7 @@ const effects: CliEffects = {
         grpc: realGrpc(),
         keys: realKeys(),
         hostName: hostname(),
+        watchProcess,
         openStore: openLmdbStore,
       },
       supervisor: {

@@ -44,6 +44,8 @@ export interface ApiServerDeps {
   readonly gates?: FeatureGates;
   readonly inFlight?: InFlightLimits;
   readonly cacheLimits?: CacheLimits;
+  /** Text for /metrics besides the server's own. */
+  readonly metrics?: () => string;
 }
 
 export interface ApiServer extends AsyncDisposable {
@@ -104,7 +106,7 @@ function handlerParts(deps: ApiServerDeps, { registry, served, fault }: ServerPa
     lookup: mustFind(find),
     agents: deps.agents,
   });
-  const metrics = (): string => metricsText(cache, served.current());
+  const metrics = (): string => `${metricsText(cache, served.current())}${deps.metrics?.() ?? ''}`;
   return {
     log: deps.log,
     registry,
@@ -147,13 +149,18 @@ function admissionView(
   };
 }
 
+/** A family's lines stand together, as the format wants it. */
 function metricsText(cache: WatchCache, kinds: readonly KindDefinition[]): string {
-  const lines = ['# TYPE apiserver_storage_objects gauge', '# TYPE apiserver_watchers gauge'];
   const named = new Map(kinds.map((kind) => [qualified(kind.resource.plural, kind.resource.group), kind]));
-  for (const [resource, kind] of named) {
-    const { size, watcherCount } = cache.kind(kind);
-    lines.push(`apiserver_storage_objects{resource="${resource}"} ${size}`);
-    lines.push(`apiserver_watchers{resource="${resource}"} ${watcherCount}`);
-  }
-  return `${lines.join('\n')}\nholdfast_store_revision ${cache.revision}\n`;
+  const family = (name: string, of: (kind: KindDefinition) => number): readonly string[] => [
+    `# TYPE ${name} gauge`,
+    ...[...named].map(([resource, kind]) => `${name}{resource="${resource}"} ${of(kind)}`),
+  ];
+  const lines = [
+    ...family('apiserver_storage_objects', (kind) => cache.kind(kind).size),
+    ...family('apiserver_watchers', (kind) => cache.kind(kind).watcherCount),
+    '# TYPE holdfast_store_revision gauge',
+    `holdfast_store_revision ${cache.revision}`,
+  ];
+  return lines.map((line) => `${line}\n`).join('');
 }
