@@ -50,7 +50,6 @@ beforeAll(async () => {
       host: '127.0.0.1',
       port: 0,
       tls: credentials.server,
-      maxBodyBytes: 1 << 20,
       ...server.http,
     }),
   );

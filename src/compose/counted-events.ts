@@ -22,7 +22,9 @@ export function countForcedDetaches(events: EventRecorder, { metrics }: CountDep
     help: 'Number of times the A/D Controller performed a forced detach',
   });
   return heard(events, (_about, { reason, message }) => {
-    if (reason === 'ForcedDetach') forced.add({ reason: message.slice(message.lastIndexOf(': ') + 2) });
+    if (reason !== 'ForcedDetach') return;
+    const why = message.slice(message.lastIndexOf(': ') + 2);
+    forced.add({ reason: why === 'waited-too-long' ? 'timeout' : why });
   });
 }
 
