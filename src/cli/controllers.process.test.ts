@@ -1,11 +1,18 @@
 // The loops as processes of their own against an API server without any: two candidates, kill -9 of the leader, and what
 // the command line refuses. Needs dist (npm run build).
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { servedKinds } from '#api/kinds/index.ts';
-import { leases, persistentVolumeClaims, persistentVolumes, storageClasses } from '#api/resources.ts';
+import {
+  leases,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  storageClasses,
+} from '#api/resources.ts';
 import { silentLog } from '#base/log.ts';
 import { realClock } from '#base/real/clock.ts';
 import { realRandom } from '#base/real/random.ts';
@@ -198,6 +205,58 @@ test('CMP4: one of two processes works; after kill -9 the other takes over, and 
   ).toEqual([]);
 });
 
+test('CMP5: with --node-deployment the provisioner of this node works alone, and holds no Lease', async () => {
+  await api.create(nodes, { metadata: { name: 'worker-1' } });
+  await api.create(storageClasses, {
+    metadata: { name: 'late' },
+    provisioner: driver.traits.name,
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  const claimFor = async (node: string): Promise<string> => {
+    const { metadata } = await api.create(persistentVolumeClaims, {
+      metadata: {
+        namespace: 'default',
+        name: `for-${node}`,
+        annotations: {
+          'volume.kubernetes.io/selected-node': node,
+          'volume.kubernetes.io/storage-provisioner': driver.traits.name,
+        },
+      },
+      spec: {
+        storageClassName: 'late',
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: '1Gi' } },
+      },
+    });
+    return `pvc-${metadata.uid}`;
+  };
+  const others = await claimFor('worker-2');
+  const own = await claimFor('worker-1');
+  const args = ['--driver', socket, '--node-deployment', '--node-name', 'worker-1', ...ELECTION];
+  const loops = start(['controllers', '--kubeconfig', layout.kubeconfig, ...args]);
+  await until('the volume', () => api.find(persistentVolumes, { name: own }));
+  expect(await api.find(persistentVolumes, { name: others })).toBeUndefined();
+  expect(Object.values(await holders()).filter((holder) => holder !== '')).toEqual([]);
+  loops.child.kill('SIGTERM');
+  expect(await loops.exit).toBe(0);
+});
+
+test('CMP4: the scheduler alone places pods under the Lease of the stock one', async () => {
+  const node = await api.create(nodes, { metadata: { name: 'ready' } });
+  const allocatable = { cpu: '1', memory: '1Gi', pods: '10' };
+  const conditions = [{ type: 'Ready', status: 'True' as const }];
+  await api.updateStatus(nodes, { ...node, status: { allocatable, conditions } });
+  const name = { namespace: 'default', name: 'placed' };
+  await api.create(pods, { metadata: name, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  const loops = start(['scheduler', '--kubeconfig', layout.kubeconfig, ...ELECTION]);
+  await until('the pod to have a node', async () => (await api.get(pods, name)).spec?.nodeName);
+  expect(Object.entries(await holders()).filter(([, holder]) => holder !== '')).toEqual([
+    ['kube-scheduler', expect.stringContaining(`${hostname()}_`)],
+  ]);
+  loops.child.kill('SIGTERM');
+  expect(await loops.exit).toBe(0);
+});
+
 test('CMP2: beside a live kube-controller-manager the command refuses, in one line', async () => {
   const stock = { namespace: 'kube-system', name: 'kube-controller-manager' };
   const spec = { holderIdentity: 'kcm-1', leaseDurationSeconds: 15 };
@@ -242,6 +301,34 @@ test.each([
 ])('CMP1 CMP5: wrong usage is said: $why', async ({ args, code, says }) => {
   const loops = start(['controllers', '--kubeconfig', layout.kubeconfig, ...args]);
   expect([await loops.exit, loops.errors()]).toEqual([code, expect.stringContaining(says)]);
+});
+
+/** Commands in a text, as they stand there; names of files and sockets are those of this test. */
+function examplesIn(text: string): readonly string[] {
+  return [...text.matchAll(/^(?: {2}|npx )holdfast ((?:controllers|scheduler) --kubeconfig .*)$/gm)].map(
+    ([, args = '']) =>
+      args
+        .replace(/admin\.conf|node\.conf/, layout.kubeconfig)
+        .replace('/run/csi/csi.sock', socket)
+        .replace(/127\.0\.0\.1:\d+/, '127.0.0.1:0'),
+  );
+}
+
+test('CMP4 CMP5: every example of the help and of docs/running.md runs', async () => {
+  const help = [start(['controllers', '--help']), start(['scheduler', '--help'])];
+  expect(await Promise.all(help.map(({ exit }) => exit))).toEqual([0, 0]);
+  const texts = [...help.map(({ out }) => out()), readFileSync('docs/running.md', 'utf8')];
+  const examples = texts.map(examplesIn);
+  expect(examples.map(({ length }) => length)).toEqual([3, 2, 4]);
+  for (const args of examples.flat()) {
+    const loops = start(args.split(' '));
+    await until(args, () => {
+      if (loops.child.exitCode !== null) throw new Error(`${args}: ${loops.errors()}`);
+      return loops.out().includes('The loops run') ? true : undefined;
+    });
+    loops.child.kill('SIGTERM');
+    expect(await loops.exit).toBe(0);
+  }
 });
 
 test('CMP3: a server that does not answer is said, with the code for what is missing', async () => {

@@ -1,5 +1,5 @@
 // The options that every command with control loops has.
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export interface LoopOptions {
   readonly kubeconfig: string;
@@ -31,19 +31,15 @@ export function withLoopOptions(command: Command): Command {
     )
     .option('--leader-elect', 'work only while holding the Leases of the stock processes', false)
     .option('--leader-election-namespace <namespace>', 'namespace of the Leases', 'kube-system')
-    .option(
-      '--leader-elect-lease-duration <duration>',
-      'how long a Lease holds without renewal',
-      durationOf,
-      15_000,
-    )
-    .option(
-      '--leader-elect-renew-deadline <duration>',
-      'how long a leader tries to renew',
-      durationOf,
-      10_000,
-    )
-    .option('--leader-elect-retry-period <duration>', 'how often it is tried', durationOf, 2000);
+    .addOption(duration('lease-duration', 'how long a Lease holds without renewal', '15s'))
+    .addOption(duration('renew-deadline', 'how long a leader tries to renew', '10s'))
+    .addOption(duration('retry-period', 'how often it is tried', '2s'));
+}
+
+function duration(name: string, what: string, byDefault: string): Option {
+  return new Option(`--leader-elect-${name} <duration>`, what)
+    .argParser(durationOf)
+    .default(durationOf(byDefault), byDefault);
 }
 
 /** Reads the list of `--controllers`. */
