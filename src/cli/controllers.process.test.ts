@@ -140,7 +140,7 @@ async function metricsOf({ out }: Loops): Promise<string> {
   return await (await fetch(url)).text();
 }
 
-test('CMP4: one of two processes works; after kill -9 the other takes over, and no volume is made twice', async () => {
+test('CMP4 CMP12 CMP13: one of two processes works; after kill -9 the other takes over, and no volume is made twice', async () => {
   const first = candidate();
   const driverLease = driver.traits.name.replace(/[^a-zA-Z0-9-]/g, '-');
   const ours = [

@@ -8,8 +8,8 @@ import { customKinds } from './custom-kind.ts';
 import { readDefinition } from './definition.ts';
 import { REFERENCE_GRANT_SPEC } from './reference-grant.ts';
 
-/** Another form than the stored one, and deprecated: it would need a conversion. */
-const NOT_SERVED = ['v1beta1'];
+/** Its status has another form than that of the newer versions: to serve it would need a conversion (CRD19). */
+const NOT_SERVED = ['volumegroupsnapshotcontents/v1beta1'];
 
 let specs: readonly JsonObject[] | undefined;
 
@@ -25,14 +25,20 @@ function snapshotSpecs(): readonly JsonObject[] {
   return parsed.filter(isJsonObject).map((spec) => ({ ...spec, versions: snapshotVersions(spec) }));
 }
 
-/** The newest version is stored; the same form is served under its older name. */
+/** The newest version is stored; the same form is served under its older names, the newer one first. */
 function snapshotVersions(spec: JsonObject): readonly JsonObject[] {
   const versions: readonly JsonValue[] = Array.isArray(spec['versions']) ? spec['versions'] : [];
+  const { plural } = readDefinition(spec);
   return versions
     .filter(isJsonObject)
-    .filter((version) => !NOT_SERVED.some((name) => name === getOwn(version, 'name')))
-    .map((version) => ({ ...version, served: true, storage: getOwn(version, 'name') === 'v1' }));
+    .map((version) => ({ version, name: String(getOwn(version, 'name')) }))
+    .filter(({ name }) => !NOT_SERVED.includes(`${plural}/${name}`))
+    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? 1 : -1))
+    .map(({ version, name }) => ({ ...version, served: true, storage: name === 'v1' }));
 }
+
+/** Kubernetes prefers stable versions to betas, and of these the newest. */
+const rank = (name: string): number => (/^v\d+$/.test(name) ? 0 : 1);
 
 function withWrappedSchemas(spec: JsonObject): JsonObject {
   const versions: readonly JsonValue[] = Array.isArray(spec['versions']) ? spec['versions'] : [];
