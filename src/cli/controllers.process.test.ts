@@ -205,6 +205,34 @@ test('CMP4 CMP12 CMP13: one of two processes works; after kill -9 the other take
   ).toEqual([]);
 });
 
+test('CMP14: a leader that was held up loses its Leases, begins anew, and works again when it leads again', async () => {
+  const first = candidate();
+  const of = async (name: string): Promise<string> => (await holders())[name] ?? '';
+  const before = await until(
+    'the first to lead',
+    async () => (await of('holdfast-controllers')) || undefined,
+  );
+  const second = candidate();
+  await until('the second to run', () => (second.out().includes('The loops run') ? true : undefined));
+  first.child.kill('SIGSTOP');
+  await until('the second to lead', async () => {
+    const holder = await of('holdfast-controllers');
+    return holder !== '' && holder !== before ? true : undefined;
+  });
+  first.child.kill('SIGCONT');
+  await until('the first to begin anew', () =>
+    first.errors().includes('beginning anew') ? true : undefined,
+  );
+  second.child.kill('SIGTERM');
+  expect(await second.exit).toBe(0);
+  const bound = await boundCount();
+  await makeClaims(['afterwards']);
+  await until('its claim to be bound', async () => ((await boundCount()) > bound ? true : undefined));
+  expect(await of('holdfast-controllers')).toBe(before);
+  first.child.kill('SIGTERM');
+  expect(await first.exit).toBe(0);
+});
+
 test('CMP5: with --node-deployment the provisioner of this node works alone, and holds no Lease', async () => {
   await api.create(nodes, { metadata: { name: 'worker-1' } });
   await api.create(storageClasses, {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '#base/log.ts';
 import { leases } from '#api/resources.ts';
+import { nextTurn } from '#testing/real/turn.ts';
 import { type ScriptedApi, scriptedApi } from '#testing/scripted-api.ts';
 import { seededRandom } from '#testing/seeded-random.ts';
 import { type VirtualClock, virtualClock } from '#testing/virtual-clock.ts';
@@ -116,5 +117,57 @@ describe('an election', () => {
     isCut = false;
     await clock.advance(30_000);
     expect([[...leading], most]).toEqual([['second'], 1]);
+  });
+
+  test('CLT36: a service that fails ends the candidacy with its error, and the Lease is free at once', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const service = { name: 'loops', run: () => new Promise<void>((_resolve, reject) => (fail = reject)) };
+    // A renewal is under way when it fails: nobody waits for the service then.
+    let isCut = false;
+    const slow: Cuttable = {
+      find: (type, name, signal) => (isCut ? hang(signal) : api.find(type, name)),
+      create: (...args) => api.create(...args),
+      update: (...args) => api.update(...args),
+    };
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const lease = { namespace: 'kube-system', name: 'loops' };
+    const deps = { api: slow, clock, random: seededRandom(1), log: silentLog };
+    const running = leaderElected(deps, { lease, identity: 'one' }, service).run(
+      new AbortController().signal,
+    );
+    const ended = running.catch((error: unknown) => String(error));
+    await clock.advance(10);
+    isCut = true;
+    await clock.advance(3000);
+    isCut = false;
+    fail(new Error('must not run here'));
+    await nextTurn();
+    await clock.advance(10);
+    expect([await ended, holder()?.holderIdentity, unhandled]).toEqual(['Error: must not run here', '', []]);
+    process.off('unhandledRejection', note);
+  });
+
+  test.each([
+    { writing: 'taking the Lease', verb: 'create' as const },
+    { writing: 'renewing it', verb: 'update' as const },
+  ])('CLT36: stopped before it learned that $writing succeeded, it still gives it back', async ({ verb }) => {
+    api.fail({ verb, plural: 'leases', status: 0, reason: 'Unknown', isAnswerLost: true });
+    const stop = candidate('one');
+    await clock.advance(verb === 'create' ? 10 : 2500);
+    expect(holder()?.holderIdentity).toBe('one');
+    stop.abort();
+    await clock.advance(10);
+    expect(holder()?.holderIdentity).toBe('');
+  });
+
+  test('CLT36: a renewal that arrives between reading and giving back does not keep the Lease', async () => {
+    const stop = candidate('one');
+    await clock.advance(10);
+    api.fail({ verb: 'update', plural: 'leases', status: 409, reason: 'Conflict' });
+    stop.abort();
+    await clock.advance(10);
+    expect(holder()?.holderIdentity).toBe('');
   });
 });

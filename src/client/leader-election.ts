@@ -28,6 +28,8 @@ export interface ElectionOptions {
   readonly retryPeriodMs?: number;
 }
 
+const RELEASE_ATTEMPTS = 3;
+
 /** `service`, run whenever this process leads. After losing the Lease it stands for election again. */
 export function leaderElected(deps: ElectionDeps, options: ElectionOptions, service: Service): Service {
   return { name: service.name, run: (signal) => new Election(deps, options, service).run(signal) };
@@ -39,6 +41,8 @@ class Election {
   readonly #service: Service;
   #seen: { readonly version: string; readonly since: number } | undefined;
   #renewedAt = 0;
+  /** A write without an answer has perhaps made us the holder (law 3). */
+  #mayHold = false;
 
   constructor(deps: ElectionDeps, options: ElectionOptions, service: Service) {
     this.#deps = deps;
@@ -47,9 +51,13 @@ class Election {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (await this.#tryToHold(signal)) await this.#lead(signal);
-      else await this.#pause(signal);
+    try {
+      while (!signal.aborted) {
+        if (await this.#tryToHold(signal)) await this.#lead(signal);
+        else await this.#pause(signal);
+      }
+    } finally {
+      if (this.#mayHold) await this.#release();
     }
   }
 
@@ -57,7 +65,14 @@ class Election {
     const { clock, log } = this.#deps;
     const term = new AbortController();
     const until = AbortSignal.any([signal, term.signal]);
-    const serving = this.#service.run(until).finally(() => term.abort());
+    // Its failure is taken here: it may come while a renewal is under way and nobody waits for it.
+    const serving = this.#service
+      .run(until)
+      .then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      )
+      .finally(() => term.abort());
     log.info('leading', { lease: this.#options.lease.name });
     // A timer and not a look after each attempt: an attempt may hang. It goes on as long as the term does.
     const endTerm = () => clock.after(this.#remainingMs(), 'periodic', () => term.abort());
@@ -69,9 +84,10 @@ class Election {
       ending = endTerm();
     }
     ending.cancel();
-    await serving;
-    if (signal.aborted) await this.#release();
-    else log.warn('no longer leading: the Lease was not renewed', { lease: this.#options.lease.name });
+    const failure = await serving;
+    if (!signal.aborted && failure === undefined)
+      log.warn('no longer leading: the Lease was not renewed', { lease: this.#options.lease.name });
+    if (failure !== undefined) throw failure.error;
   }
 
   #remainingMs(): number {
@@ -88,6 +104,7 @@ class Election {
         self: this.#options.identity,
         unchangedMs: this.#unchangedMs(lease),
       });
+      this.#mayHold = step.kind !== 'wait';
       if (step.kind === 'wait') return false;
       await this.#write(step, lease, signal);
       this.#renewedAt = startedAt;
@@ -120,19 +137,27 @@ class Election {
 
   /** Lets the next candidate begin at once instead of after the whole duration. Best effort: the Lease runs out anyway. */
   async #release(): Promise<void> {
-    const { api, clock, log } = this.#deps;
+    const { clock, log } = this.#deps;
     const limit = new AbortController();
     const timer = clock.after(2000, 'deadline', () => limit.abort());
-    try {
-      const lease = await api.find(leases, this.#options.lease, limit.signal);
-      if (lease === undefined || lease.spec?.holderIdentity !== this.#options.identity) return;
-      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
-      await api.update(leases, { ...lease, spec }, limit.signal);
-    } catch (error) {
-      log.debug('the Lease could not be released', { error: messageOf(error) });
-    } finally {
-      timer.cancel();
+    // A write that was given up may still arrive, and then ours is a conflict or has found nothing yet.
+    for (let attempt = 0; attempt < RELEASE_ATTEMPTS && !limit.signal.aborted; attempt++) {
+      try {
+        await this.#giveBack(limit.signal);
+        break;
+      } catch (error) {
+        log.debug('the Lease could not be released', { error: messageOf(error) });
+      }
     }
+    timer.cancel();
+  }
+
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const { api } = this.#deps;
+    const lease = await api.find(leases, this.#options.lease, signal);
+    if (lease === undefined || lease.spec?.holderIdentity !== this.#options.identity) return;
+    const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+    await api.update(leases, { ...lease, spec }, signal);
   }
 
   /** With jitter upwards, so that candidates do not meet at every attempt. */

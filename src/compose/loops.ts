@@ -315,18 +315,33 @@ function elected(
   });
   master?.set({ name: leaseName }, 0);
   const { deps } = loopDeps(context, name, name);
-  const together: Service = {
+  const together = (outer: AbortSignal): Service => ({
     name,
-    async run(signal) {
+    async run(term) {
       master?.set({ name: leaseName }, 1);
       try {
-        await runServices(services, signal);
+        await runServices(services, term);
       } finally {
         master?.set({ name: leaseName }, 0);
       }
+      if (!outer.aborted) throw new LeaseLostError(leaseName);
     },
-  };
-  return [leaderElected(deps, { ...election, lease: { namespace, name: leaseName } }, together)];
+  });
+  const lease = { namespace, name: leaseName };
+  return [
+    { name, run: (signal) => leaderElected(deps, { ...election, lease }, together(signal)).run(signal) },
+  ];
+}
+
+/**
+ * Another process may have worked meanwhile, and loops remember what they have done: everything of this process must
+ * begin anew, as the stock processes exit.
+ */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+  constructor(lease: string) {
+    super(`the Lease "${lease}" was lost`);
+  }
 }
 
 /** One of them with its event recorders; its loops stand for election together, as in one stock sidecar. */

@@ -2,15 +2,17 @@
 import type { ApiHandler } from '#api/request.ts';
 import { namespaces } from '#api/resources.ts';
 import { messageOf } from '#base/errors.ts';
+import type { Log } from '#base/log.ts';
 import { createMetrics, type Metrics } from '#base/metrics.ts';
 import { hasReason } from '#client/api-error.ts';
+import type { Service } from '#client/loop.ts';
 import { createApiClient } from '#client/create-client.ts';
 import { connectDriver } from '#csi/connect.ts';
 import type { FeatureGates } from '#rules/feature-gates.ts';
 import { INTENT_NAMESPACE } from '#sidecars/provisioner/intent.ts';
 import type { Effects } from './effects.ts';
 import type { LoopSelection } from './loop-selection.ts';
-import { controlPlaneLoops, type LeaderElection } from './loops.ts';
+import { controlPlaneLoops, type LeaderElection, LeaseLostError } from './loops.ts';
 import { runServices } from './run-services.ts';
 import { discoverServed, type IsServed } from './served-informers.ts';
 
@@ -51,29 +53,55 @@ export async function runRemoteLoops(
 ): Promise<void> {
   const { send, leaderElection, metricsAddress, nodeDeployment, gates, selection } = options;
   const isServed = await prepare(options, signal);
-  const metrics = createMetrics();
-  effects.watchProcess(metrics);
+  let metrics = createMetrics();
   await using listener =
     metricsAddress === undefined
       ? undefined
       : await effects.serveMetrics(metricsAddress, () => metrics.text());
   const drivers = options.driverSockets.map((socket) => connectDriver(effects.grpc, socket));
-  const services = controlPlaneLoops(effects, {
-    handler: send,
-    drivers,
-    gates,
-    selection,
-    isServed,
-    metrics,
-    ...(nodeDeployment === undefined ? {} : { nodeDeployment }),
-    ...(leaderElection === undefined ? {} : { leaderElection }),
-  });
+  const begin = (): readonly Service[] => {
+    metrics = createMetrics();
+    effects.watchProcess(metrics);
+    return controlPlaneLoops(effects, {
+      handler: send,
+      drivers,
+      gates,
+      selection,
+      isServed,
+      metrics,
+      ...(nodeDeployment === undefined ? {} : { nodeDeployment }),
+      ...(leaderElection === undefined ? {} : { leaderElection }),
+    });
+  };
   options.onStarted(listener?.address);
   try {
-    await runServices(services, signal);
+    await runTerms(begin, effects.log, signal);
   } finally {
     for (const driver of drivers) await driver[Symbol.asyncDispose]();
   }
+}
+
+/** Runs what `begin` makes; after a Lease was lost, what it makes anew (CMP14). */
+export async function runTerms(
+  begin: () => readonly Service[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await runServices(begin(), signal);
+    } catch (error) {
+      if (!isLeaseLost(error)) throw error;
+      log.warn('beginning anew with empty memory', { because: messageOf(error) });
+    }
+  }
+}
+
+function isLeaseLost(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof LeaseLostError) return true;
+  }
+  return false;
 }
 
 /** What the server serves; and the namespace of the provisioners' intents is there (law 2). */

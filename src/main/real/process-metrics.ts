@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Metrics } from '#base/metrics.ts';
 
 const RESOLUTION_MS = 20;
+const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
 /** Registers the collectors; from now on the event loop's delay is measured. */
 export function watchProcess(metrics: Metrics): void {
@@ -31,7 +32,6 @@ export function watchProcess(metrics: Metrics): void {
   );
   one('process_max_fds', 'gauge', 'Maximum number of open file descriptors.', maxDescriptors);
   one('nodejs_heap_size_used_bytes', 'gauge', 'Heap in use in bytes.', () => process.memoryUsage().heapUsed);
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   // A sample holds the interval at which it was taken.
   const seconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000) || 0;
