@@ -37,6 +37,7 @@ import { type LoopSelection, parseLoopSelection } from './loop-selection.ts';
 import { measuredDriver } from './measured-driver.ts';
 import { deletedVolumes, snapshotOperations } from './observed-operations.ts';
 import { runServices } from './run-services.ts';
+import { servedClient } from './served-client.ts';
 import { type IsServed, servedInformers } from './served-informers.ts';
 import { sidecarLeaseName, type SidecarRole } from './sidecar-leases.ts';
 import { collectAttachments, collectVolumeCounts } from './volume-metrics.ts';
@@ -279,13 +280,14 @@ function controllers(context: LoopContext, made: readonly MadeLoop[]): readonly 
 }
 
 function loopDeps(
-  { effects, informers, handler, metrics }: LoopContext,
+  { effects, informers, handler, metrics, isServed }: LoopContext,
   name: string,
   component: string,
 ): { readonly deps: LoopDeps; readonly recorder: Service } {
   const { clock, random } = effects;
   const log = effects.log.with({ loop: name });
-  const api = inProcessClient(handler, name);
+  const client = inProcessClient(handler, name);
+  const api = isServed === undefined ? client : servedClient(client, { send: handler, isServed });
   const recorder = createEventRecorder({ api, clock, random, log, component });
   const deps = { clock, random, log, api, informers, events: recorder };
   return { deps: metrics === undefined ? deps : { ...deps, metrics }, recorder };
@@ -374,16 +376,13 @@ function sidecarsOf(context: LoopContext, connection: CsiConnection): Service {
     name: 'sidecars',
     async run(signal) {
       const { clock, log } = context.effects;
-      const introduced = await introduceDriver(inTurn(connection), { clock, log, retryMs: 50 }, signal);
+      const introduced = await introduceDriver(connection, { clock, log, retryMs: 50 }, signal);
       if (introduced === undefined) return;
       const { metrics, nodeDeployment } = context;
-      const driver =
-        metrics === undefined
-          ? introduced
-          : {
-              ...introduced,
-              connection: measuredDriver(introduced.connection, introduced.name, { metrics, clock }),
-            };
+      const measured =
+        metrics === undefined ? connection : measuredDriver(connection, introduced.name, { metrics, clock });
+      // Measured without the wait for a call's turn.
+      const driver = { ...introduced, connection: inTurn(measured) };
       const roles = SIDECARS.filter(({ role }) => nodeDeployment === undefined || role === 'provisioner');
       await runServices(
         roles.flatMap((sidecar) => sidecarServices(context, sidecar, driver)),

@@ -38,7 +38,7 @@ test('CMP14: after a Lease was lost everything stops and is made anew', async ()
   ]);
 });
 
-test('CMP14: any other failure ends the process', async () => {
+test('CMP14: every other failure ends the process', async () => {
   const begin = (): readonly Service[] => [{ name: 'x', run: () => Promise.reject(new Error('broken')) }];
   await expect(runTerms(begin, silentLog, new AbortController().signal)).rejects.toThrow('x stopped');
 });

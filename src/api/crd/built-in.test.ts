@@ -33,7 +33,7 @@ function fieldsOf(version: JsonObject): readonly string[] {
   const paths: string[] = [];
   const walk = (schema: JsonValue | undefined, path: string): void => {
     if (!isJsonObject(schema)) return;
-    paths.push(`${path} ${String(schema.type)}`);
+    paths.push(`${path} ${JSON.stringify(schema.type)}`);
     const { properties, items, additionalProperties } = schema;
     if (isJsonObject(properties)) {
       for (const [name, below] of Object.entries(properties)) walk(below, `${path}.${name}`);

@@ -31,10 +31,15 @@ function snapshotVersions(spec: JsonObject): readonly JsonObject[] {
   const { plural } = readDefinition(spec);
   return versions
     .filter(isJsonObject)
-    .map((version) => ({ version, name: String(getOwn(version, 'name')) }))
+    .map((version) => ({ version, name: nameOf(version) }))
     .filter(({ name }) => !NOT_SERVED.includes(`${plural}/${name}`))
     .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? 1 : -1))
     .map(({ version, name }) => ({ ...version, served: true, storage: name === 'v1' }));
+}
+
+function nameOf(version: JsonObject): string {
+  const name = getOwn(version, 'name');
+  return typeof name === 'string' ? name : '';
 }
 
 /** Kubernetes prefers stable versions to betas, and of these the newest. */
