@@ -147,6 +147,14 @@ test.each([
   });
 });
 
+test('RUL81: a CSI volume made by hand is left to its driver', () => {
+  const csi = { driver: 'd.example', volumeHandle: 'h' };
+  const made = (annotations: Readonly<Record<string, string>>) =>
+    decideReclaim({ metadata: { annotations }, spec: { persistentVolumeReclaimPolicy: 'Delete', csi } });
+  expect(made({})).toEqual({ kind: 'external', provisioner: 'd.example' });
+  expect(made({ [PROVISIONED_BY]: 'other' })).toEqual({ kind: 'external', provisioner: 'other' });
+});
+
 test('RUL84: what a pod can mount without a driver can be recycled', () => {
   const recycled = (spec: PersistentVolume['spec']) =>
     decideReclaim({ metadata: {}, spec: { persistentVolumeReclaimPolicy: 'Recycle', ...spec } }).kind;

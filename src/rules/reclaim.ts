@@ -38,6 +38,9 @@ function decideDelete(volume: PersistentVolume): Reclaim {
   const named = volume.metadata.annotations?.[PROVISIONED_BY] ?? '';
   const provisioner = migratedDriver(named) ?? named;
   if (provisioner !== '' && !provisioner.startsWith(IN_TREE_PREFIX)) return { kind: 'external', provisioner };
+  // Made by hand: it is the driver's business all the same, so the volume is never called Failed.
+  const driver = volume.spec?.csi?.driver;
+  if (driver !== undefined && provisioner === '') return { kind: 'external', provisioner: driver };
   const name = volume.metadata.name ?? '';
   return impossible(
     'VolumeFailedDelete',

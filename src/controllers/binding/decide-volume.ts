@@ -8,6 +8,7 @@ import { migratedDriver } from '#rules/migration.ts';
 import { decideReclaim } from '#rules/reclaim.ts';
 import {
   BOUND_BY_CONTROLLER,
+  EXTERNAL_PROVISIONER_FINALIZER,
   IN_TREE_PREFIX,
   PROVISIONED_BY,
   PV_CONTROLLER_FINALIZER,
@@ -128,10 +129,16 @@ function wantedFinalizers(volume: Volume): readonly string[] | undefined {
   const isOurs = made.startsWith(IN_TREE_PREFIX) && migratedDriver(made) === undefined;
   const wants =
     isOurs && volume.spec?.csi === undefined && volume.spec?.persistentVolumeReclaimPolicy === 'Delete';
-  if (wants === has.includes(PV_CONTROLLER_FINALIZER)) return undefined;
-  if (!wants) return has.filter((finalizer) => finalizer !== PV_CONTROLLER_FINALIZER);
+  // Nobody is left to take the external provisioner's finalizer off a volume that came back from migration.
+  const goes = [
+    ...(isOurs && volume.spec?.csi === undefined ? [EXTERNAL_PROVISIONER_FINALIZER] : []),
+    ...(wants ? [] : [PV_CONTROLLER_FINALIZER]),
+  ];
+  const left = has.filter((finalizer) => !goes.includes(finalizer));
   // Finalizers only shrink once an object is being deleted (I-27).
-  return volume.metadata.deletionTimestamp === undefined ? [...has, PV_CONTROLLER_FINALIZER] : undefined;
+  const isMissing = wants && !has.includes(PV_CONTROLLER_FINALIZER);
+  const comes = isMissing && volume.metadata.deletionTimestamp === undefined ? [PV_CONTROLLER_FINALIZER] : [];
+  return left.length === has.length && comes.length === 0 ? undefined : [...left, ...comes];
 }
 
 function rest(because: string): VolumeStep {

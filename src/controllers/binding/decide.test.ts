@@ -118,6 +118,18 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'BND67',
+    when: 'only the beta annotation names it',
+    claim: { annotations: { [BETA_STORAGE_PROVISIONER]: 'kubernetes.io/gce-pd' } },
+    step: 'mark-migrated',
+  },
+  {
+    rule: 'BND67',
+    when: 'only the beta annotation names one without a driver, and the mark is left',
+    claim: { annotations: { [BETA_STORAGE_PROVISIONER]: 'kubernetes.io/rbd', [MIGRATED_TO]: 'x' } },
+    step: 'mark-migrated',
+  },
+  {
+    rule: 'BND67',
     when: 'the mark is left of an earlier provisioner',
     claim: { annotations: { ...asked, [MIGRATED_TO]: 'x' } },
     step: 'mark-migrated',
@@ -335,7 +347,7 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'BND18',
-    when: 'a default class appeared (15-1)',
+    when: 'a default class appeared (15-5)',
     claim: { spec: { storageClassName: undefined } },
     storageClass: undefined,
     defaultClass: 'gold',
@@ -343,7 +355,7 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'BND18',
-    when: 'the claim chose no class (15-3)',
+    when: 'the claim chose no class',
     claim: { spec: { storageClassName: '' } },
     storageClass: undefined,
     defaultClass: 'gold',
@@ -361,7 +373,7 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'BND19',
-    when: 'it was Bound without a volume (1-7)',
+    when: 'it was Bound without a volume (1-3)',
     claim: { annotations: asked, status: { phase: 'Bound' } },
     step: 'pend',
     reason: 'ExternalProvisioning',
@@ -510,7 +522,7 @@ const OWN = 'kubernetes.io/pv-controller';
 const volumeRows: readonly VolumeRow[] = [
   {
     rule: 'BND64',
-    when: 'it is released (6-1)',
+    when: 'it is released',
     volume: { phase: 'Released', spec: recycled },
     recycling: { users: [], scrubber: undefined },
     step: { kind: 'scrub' },
@@ -524,7 +536,7 @@ const volumeRows: readonly VolumeRow[] = [
   },
   ...['', 'Pending', 'Running'].map((phase) => ({
     rule: 'BND64',
-    when: `its scrubber is "${phase}" (6-3)`,
+    when: `its scrubber is "${phase}"`,
     volume: { phase: 'Released' as const, spec: recycled },
     recycling: scrubber(phase),
     step: { kind: 'rest' },
@@ -538,7 +550,7 @@ const volumeRows: readonly VolumeRow[] = [
   },
   {
     rule: 'BND64',
-    when: 'a user had bound it and it is scrubbed (6-6)',
+    when: 'a user had bound it and it is scrubbed (6-2)',
     volume: { phase: 'Released', spec: recycled },
     recycling: scrubber('Succeeded'),
     step: { kind: 'roll-back', clears: 'uid' },
@@ -562,14 +574,14 @@ const volumeRows: readonly VolumeRow[] = [
   },
   {
     rule: 'BND65',
-    when: 'a pod uses its claim (6-8, 6-9)',
+    when: 'a pod uses its claim (6-11, 6-12)',
     volume: { phase: 'Released', spec: recycled },
     recycling: { users: ['shop/web'], scrubber: undefined },
     step: { kind: 'rest', news: { type: 'Normal', reason: 'VolumeFailedRecycle' } },
   },
   {
     rule: 'BND65',
-    when: 'its scrubber failed (6-4)',
+    when: 'its scrubber failed (6-5)',
     volume: { phase: 'Released', spec: recycled },
     recycling: scrubber('Failed'),
     step: { kind: 'set-phase', phase: 'Failed', news: { type: 'Warning', reason: 'VolumeFailedRecycle' } },
@@ -602,7 +614,7 @@ const volumeRows: readonly VolumeRow[] = [
   },
   {
     rule: 'BND66',
-    when: 'it was migrated (13-3)',
+    when: 'it was migrated and has other finalizers',
     volume: { phase: 'Bound', spec: deletable, annotations: migrated, finalizers: [OWN, 'x'] },
     step: { kind: 'set-finalizers', finalizers: ['x'] },
   },
@@ -640,13 +652,13 @@ const volumeRows: readonly VolumeRow[] = [
   { rule: 'BND50', when: 'it is Available', volume: {}, step: { kind: 'rest' } },
   {
     rule: 'BND51',
-    when: 'it waits for a claim (4-3)',
+    when: 'it waits for a claim (4-2)',
     volume: { phase: 'Pending', spec: { claimRef: pointer() } },
     step: { kind: 'set-phase', phase: 'Available' },
   },
   {
     rule: 'BND52',
-    when: 'its claim is gone (4-4)',
+    when: 'its claim is gone (4-3)',
     volume: { phase: 'Bound', spec: mine },
     step: { kind: 'release' },
   },
@@ -713,13 +725,13 @@ const volumeRows: readonly VolumeRow[] = [
   },
   {
     rule: 'BND62',
-    when: 'nobody can delete it (8-2)',
+    when: 'nobody can delete it (8-3)',
     volume: { phase: 'Released', spec: deletable },
     step: { kind: 'set-phase', phase: 'Failed', news: { reason: 'VolumeFailedDelete' } },
   },
   {
     rule: 'BND62',
-    when: 'nobody can recycle it (6-2)',
+    when: 'nobody can recycle it (6-3)',
     volume: { phase: 'Released', spec: { ...mine, persistentVolumeReclaimPolicy: 'Recycle' } },
     step: { kind: 'set-phase', phase: 'Failed', news: { reason: 'VolumeFailedRecycle' } },
   },
@@ -731,13 +743,13 @@ const volumeRows: readonly VolumeRow[] = [
   },
   {
     rule: 'BND66',
-    when: 'an in-tree one was made (13-1)',
+    when: 'an in-tree one was made (13-3)',
     volume: { phase: 'Bound', spec: deletable, annotations: inTree, finalizers: ['x'] },
     step: { kind: 'set-finalizers', finalizers: ['x', OWN] },
   },
   {
     rule: 'BND66',
-    when: 'its policy became Retain (13-7)',
+    when: 'its policy became Retain (13-14)',
     volume: { phase: 'Bound', spec: retained, annotations: inTree, finalizers: [OWN, 'x'] },
     step: { kind: 'set-finalizers', finalizers: ['x'] },
   },

@@ -31,7 +31,11 @@ type Volume = Stored<PersistentVolume>;
 /** Decides the next step for a claim. */
 export function decideClaim(view: ClaimView): ClaimStep {
   const { claim } = view;
-  const migration = wantedMigration(claim.metadata.annotations, STORAGE_PROVISIONER);
+  const migration = wantedMigration(
+    claim.metadata.annotations,
+    STORAGE_PROVISIONER,
+    BETA_STORAGE_PROVISIONER,
+  );
   if (migration !== undefined) return { kind: 'mark-migrated', ...migration }; // BND67
   if (claim.metadata.annotations?.[BIND_COMPLETED] !== undefined) return decideBoundClaim(view);
   if (claim.metadata.deletionTimestamp !== undefined) return rest('the claim is being deleted'); // BND10

@@ -2,12 +2,16 @@
 import { migratedDriver } from '#rules/migration.ts';
 import { MIGRATED_TO } from '#rules/well-known.ts';
 
-/** What the mark should become; undefined: it is as it should be, or nothing is said about a provisioner. */
+/**
+ * What the mark should become; undefined: it is as it should be, or nothing is said about a provisioner. The first of
+ * the keys that is there counts: claims of old releases have only the beta one.
+ */
 export function wantedMigration(
   annotations: Readonly<Record<string, string>> | undefined,
-  provisionerKey: string,
+  ...provisionerKeys: readonly string[]
 ): { readonly driver: string | undefined } | undefined {
-  const provisioner = annotations?.[provisionerKey];
+  const key = provisionerKeys.find((one) => annotations?.[one] !== undefined);
+  const provisioner = key === undefined ? undefined : annotations?.[key];
   if (provisioner === undefined) return undefined;
   const driver = migratedDriver(provisioner);
   const has = annotations?.[MIGRATED_TO] ?? '';

@@ -114,7 +114,8 @@ test('BND12 BND45: claim first; a Lost claim takes no other volume', async () =>
 
 test('BND61 BND62: what nobody can delete is Failed, what a driver deletes stays Released; the policy may change', async () => {
   const { user, told, createClaim, createVolume, states } = await startCluster();
-  await createVolume({ persistentVolumeReclaimPolicy: 'Delete' });
+  const source = { csi: undefined, nfs: { server: 'nas', path: '/' } };
+  await createVolume({ ...source, persistentVolumeReclaimPolicy: 'Delete' });
   await createClaim();
   await states();
   await user.delete(persistentVolumeClaims, CLAIM);
