@@ -251,6 +251,12 @@ test.each([
   expect(volume?.status?.phase).toBe('Available');
 });
 
+test.each([CLAIM, 'volume/pv'])('BND70: a key without its object, "%s", is settled', async (key) => {
+  const world = setUp();
+  expect(await world.start()(key)).toEqual({ kind: 'settled' });
+  expect([world.api.writes, world.said]).toEqual([[], []]);
+});
+
 test('BND62: a policy that nobody can carry out fails once', async () => {
   const world = setUp();
   const claimRef = { ...claimName, uid: 'gone' };

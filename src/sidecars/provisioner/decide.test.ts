@@ -204,7 +204,20 @@ const RECLAIM_ROWS: readonly ReclaimRow[] = [
     step: none,
   },
   { rule: 'PRV20', when: 'of another driver', view: aVolume({ driver: 'x' }), step: none },
-  { rule: 'PRV20', when: 'made by hand', view: aVolume({ provisionedBy: '' }), step: none },
+  { rule: 'PRV20', when: 'made by hand', view: aVolume({ provisionedBy: '' }), step: { kind: 'delete' } },
+  {
+    rule: 'PRV20',
+    when: 'made by hand and bound, without the finalizer',
+    view: aVolume({ provisionedBy: '', phase: 'Bound', hasFinalizer: false }),
+    step: { kind: 'set-finalizer', present: true },
+  },
+  {
+    rule: 'PRV20',
+    when: 'made by hand and never bound',
+    view: aVolume({ provisionedBy: '', phase: 'Available', hasFinalizer: false }),
+    step: none,
+  },
+  { rule: 'PRV20', when: 'made by another', view: aVolume({ provisionedBy: 'x' }), step: none },
   { rule: 'PRV20', when: 'retained', view: aVolume({ policy: 'Retain', hasFinalizer: false }), step: none },
   {
     rule: 'PRV20',

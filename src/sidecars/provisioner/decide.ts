@@ -91,7 +91,9 @@ export type ReclaimStep =
 /** The next step for a PersistentVolume. */
 export function decideReclaim({ driver, volume, isElsewhere }: ReclaimView): ReclaimStep {
   if (volume === undefined) return { kind: 'none', because: 'no such volume' };
-  if (volume.driver !== driver || volume.provisionedBy !== driver) {
+  // Without a provisioner's name it was made by hand: its policy is the administrator's word all the same.
+  const madeBy = volume.provisionedBy === '' ? volume.driver : volume.provisionedBy;
+  if (volume.driver !== driver || madeBy !== driver) {
     return { kind: 'none', because: 'provisioned by somebody else' };
   }
   if (isElsewhere === true) return { kind: 'none', because: 'this node does not reach it' };
@@ -100,6 +102,8 @@ export function decideReclaim({ driver, volume, isElsewhere }: ReclaimView): Rec
     return { kind: 'none', because: `reclaim policy is ${volume.policy}` };
   }
   if (volume.phase === 'Released' || volume.phase === 'Failed') return { kind: 'delete' };
-  if (!volume.hasFinalizer && !volume.isDeleting) return { kind: 'set-finalizer', present: true };
+  // Not before it is Bound: what was never bound is never Released, and the finalizer would keep it for ever.
+  if (volume.phase === 'Bound' && !volume.hasFinalizer && !volume.isDeleting)
+    return { kind: 'set-finalizer', present: true };
   return { kind: 'none', because: `phase is ${volume.phase}` };
 }

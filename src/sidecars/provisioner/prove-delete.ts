@@ -30,7 +30,8 @@ export async function proveReleased(
   // Our finalizer went after a confirmed DeleteVolume: only the object is still there, for others.
   const isOurs = (metadata.finalizers ?? []).includes(EXTERNAL_PROVISIONER_FINALIZER);
   if (metadata.deletionTimestamp !== undefined && !isOurs) return { kind: 'gone' };
-  if (spec?.csi?.driver !== deps.driver.name || metadata.annotations?.[PROVISIONED_BY] !== deps.driver.name) {
+  const driver = spec?.csi?.driver;
+  if (driver !== deps.driver.name || (metadata.annotations?.[PROVISIONED_BY] ?? driver) !== driver) {
     return inTheWay('it was provisioned by somebody else');
   }
   const result = await proveVolumeDeletable(deps.live, name, signal);

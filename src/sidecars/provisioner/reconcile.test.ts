@@ -367,6 +367,18 @@ describe('deleting', () => {
     expect(w.api.peek(persistentVolumes, { name: 'pv' })).toBeUndefined();
   });
 
+  test.each([
+    { by: undefined, calls: ['delete'] },
+    { by: 'somebody.else', calls: [] },
+  ])('PRV20: a released volume with provisioner $by sees $calls', async ({ by, calls }) => {
+    const w = world();
+    const volume = releasedVolume();
+    const annotations = by === undefined ? {} : { 'pv.kubernetes.io/provisioned-by': by };
+    w.api.seed(persistentVolumes, { ...volume, metadata: { ...volume.metadata, annotations } });
+    await reclaim(w);
+    expect(w.calls).toEqual(calls);
+  });
+
   test('PRV20: a volume whose claim is bound to another one lost its race and goes', async () => {
     const w = world();
     w.api.seed(persistentVolumes, releasedVolume());
