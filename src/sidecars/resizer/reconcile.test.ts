@@ -316,6 +316,68 @@ describe('growing', () => {
     expect(w.api.writes).toEqual([]);
   });
 
+  test.each([
+    { when: 'in another namespace', claimRef: { namespace: 'other', name: 'c', uid: 'u' } },
+    { when: 'by name only', claimRef: NAME },
+    { when: 'nowhere', claimRef: undefined },
+  ])('RSZ1: a volume that points $when is not grown', async ({ claimRef }) => {
+    const w = world({ volume: { claimRef } });
+    expect(await w.grow()).toEqual({ kind: 'settled' });
+    expect([w.api.writes, w.calls]).toEqual([[], []]);
+  });
+
+  test.each([
+    { what: 'claim', drop: (w: ReturnType<typeof world>) => w.api.drop(persistentVolumeClaims, NAME) },
+    { what: 'volume', drop: (w: ReturnType<typeof world>) => w.api.drop(persistentVolumes, { name: 'pv' }) },
+  ])('RSZ1: without its $what nothing is grown', async ({ drop }) => {
+    const w = world();
+    drop(w);
+    expect(await w.grow()).toEqual({ kind: 'settled' });
+    expect([w.api.writes, w.calls]).toEqual([[], []]);
+  });
+
+  test.each([
+    { volumeMode: 'Block' as const, capability: { block: {} } },
+    { volumeMode: 'Filesystem' as const, capability: { mount: {} } },
+  ])(
+    'RSZ2: a volume of mode $volumeMode is named as such in the call',
+    async ({ volumeMode, capability }) => {
+      const w = world({ volume: { volumeMode } });
+      await w.grow();
+      await w.grow();
+      expect(w.calls[0]?.request).toMatchObject({ volumeCapability: capability });
+    },
+  );
+
+  test.each([
+    { then: 'FAILED_PRECONDITION' as const, status: 'ControllerResizeInProgress' },
+    { then: 'INVALID_ARGUMENT' as const, status: 'ControllerResizeInfeasible' },
+  ])(
+    'RSZ6: after a final refusal the lower size is refused with $then: $status',
+    async ({ then, status }) => {
+      let code: CsiError['code'] = 'PERMISSION_DENIED';
+      const w = world({ expand: (request) => refuse(code)(request) });
+      await w.grow();
+      await w.grow();
+      w.ask('1536Mi');
+      code = then;
+      await w.grow();
+      await w.grow();
+      expect(w.claim()).toMatchObject({
+        allocatedResources: { storage: '1536Mi' },
+        allocatedResourceStatuses: { storage: status },
+      });
+    },
+  );
+
+  test('RSZ8: an answer "in use" for a volume that nobody uses is asked again', async () => {
+    const w = world({ expand: refuse('FAILED_PRECONDITION') });
+    await w.grow();
+    await w.grow();
+    await w.grow();
+    expect(w.calls).toHaveLength(2);
+  });
+
   test('RSZ2: the secret that the volume names is sent, and a missing one stops the call', async () => {
     const csi = {
       driver: DRIVER,
