@@ -177,6 +177,12 @@ const SIDECARS: readonly {
   { role: 'resizer', loops: [{ name: 'resizer', make: resizerLoop }] },
 ];
 
+/** The names of all loops, for what must hold of every one of them. */
+export const LOOP_NAMES: readonly string[] = [
+  ...LOOPS.map(({ name }) => name),
+  ...SIDECARS.flatMap(({ loops }) => loops.map(({ name }) => name)),
+];
+
 export interface LoopsOptions {
   readonly handler: ApiHandler;
   /** Controller sockets of the drivers whose volumes Holdfast provisions and attaches. */

@@ -20,6 +20,7 @@ import { controlPlaneLoops } from '#compose/loops.ts';
 import { runServices } from '#compose/run-services.ts';
 import type { CsiConnection } from '#csi/client.ts';
 import { memoryFiles } from '#files/memory.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import { type ApiServer, createApiServer } from '#server/server.ts';
 import { memoryStore } from '#store/memory.ts';
 import type { Store } from '#store/store.ts';
@@ -45,6 +46,7 @@ export interface ClusterOptions {
   readonly kill?: KillPoint;
   readonly traits?: Partial<DriverTraits>;
   readonly nodes?: readonly string[];
+  readonly gates?: FeatureGates;
   /** What the control plane's caches do not see for a while. */
   readonly stale?: StaleWatch;
 }
@@ -159,7 +161,13 @@ export class Cluster {
       handler = staleWatches(handler, this.options.stale, this.#frozenAfter());
     const socket = this.#controllerSocket;
     const drivers = socket === undefined ? [] : [gatedConnection(socket, gate, name)];
-    await runServices([...services, ...controlPlaneLoops(effects, { handler, drivers })], signal);
+    await runServices(
+      [
+        ...services,
+        ...controlPlaneLoops(effects, { handler, drivers, gates: this.options.gates ?? DEFAULT_GATES }),
+      ],
+      signal,
+    );
   }
 
   /** Frozen once `after` killable effects have happened, and for `ms` of virtual time from then. */

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants } from '../invariants/check.ts';
 import { type Cluster, type ClusterTransport, startCluster } from './cluster.ts';
-import { play, remains, SCENARIOS, worldOf } from './scenarios.ts';
+import { ALL_SCENARIOS } from './all-scenarios.ts';
+import { play, remains, worldOf } from './scenarios.ts';
 
 const SETTLED = /\/(events|leases)\//;
 
@@ -18,7 +19,7 @@ async function expectRest(cluster: Cluster): Promise<void> {
 }
 
 describe.each<ClusterTransport>(['in process', 'https'])('%s', (transport) => {
-  test.each(SCENARIOS)('scenario "$name" ends as it should and rests (seed 1)', async (scenario) => {
+  test.each(ALL_SCENARIOS)('scenario "$name" ends as it should and rests (seed 1)', async (scenario) => {
     const cluster = await startCluster({ seed: 1, transport, ...worldOf(scenario) });
     await play(cluster, scenario);
     expect(await remains(cluster)).toEqual(scenario.leaves);

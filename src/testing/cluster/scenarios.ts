@@ -6,6 +6,7 @@ import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasse
 import type { ApiClient } from '#client/api-client.ts';
 import { ApiError } from '#client/api-error.ts';
 import { type DriverTraits, DRIVER_NAME } from '../simulation/traits.ts';
+import { DEFAULT_GATES, type FeatureGates } from '#rules/feature-gates.ts';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { claimOf, furnish, NAMESPACE, podOf, volumeOf } from './objects.ts';
 
@@ -13,6 +14,7 @@ export interface Scenario {
   readonly name: string;
   readonly nodes?: readonly string[];
   readonly traits?: Partial<DriverTraits>;
+  readonly gates?: FeatureGates;
   /** Users' moves, one group after the other has come to rest; those of one group compete. */
   readonly acts: readonly ((cluster: Cluster) => void)[];
   /** What is left in the end: claims and volumes with their phase, pods, backend volumes. */
@@ -29,15 +31,15 @@ export interface Remains {
   readonly attached: number;
 }
 
-const NOTHING: Remains = { claims: [], volumes: [], pods: [], backend: 0, attached: 0 };
+export const NOTHING: Remains = { claims: [], volumes: [], pods: [], backend: 0, attached: 0 };
 
-const createClaim =
+export const createClaim =
   (name: string, className: string) =>
   (cluster: Cluster): void =>
     cluster.act(`creates claim ${name}`, (user) =>
       user.create(persistentVolumeClaims, claimOf(name, className)),
     );
-const createPod =
+export const createPod =
   (name: string, claim: string, nodeName?: string) =>
   (cluster: Cluster): void =>
     cluster.act(`creates pod ${name}`, (user) =>
@@ -63,9 +65,9 @@ function deleting(what: string, remove: (user: ApiClient) => Promise<void>): (cl
     });
   return act;
 }
-const deleteClaim = (name: string) =>
+export const deleteClaim = (name: string) =>
   deleting(`claim ${name}`, (user) => user.delete(persistentVolumeClaims, { namespace: NAMESPACE, name }));
-const deletePod = (name: string, options: { readonly gracePeriodSeconds?: number } = {}) =>
+export const deletePod = (name: string, options: { readonly gracePeriodSeconds?: number } = {}) =>
   deleting(`pod ${name}`, (user) => user.delete(pods, { namespace: NAMESPACE, name }, options));
 /** The one volume there is, whatever its name. */
 const deleteVolume = deleting('the volume', async (user) => {
@@ -106,7 +108,7 @@ const hasSize =
     return shown === storage && real === storage ? '' : `the claim shows ${shown}, the volume has ${real}`;
   };
 
-const together =
+export const together =
   (...acts: readonly ((cluster: Cluster) => void)[]) =>
   (cluster: Cluster): void => {
     for (const act of acts) act(cluster);
@@ -216,8 +218,9 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** What a scenario's cluster is made of. */
-export function worldOf({ nodes = [], traits = {} }: Scenario): Pick<ClusterOptions, 'nodes' | 'traits'> {
-  return { nodes, traits };
+export function worldOf(scenario: Scenario): Pick<ClusterOptions, 'nodes' | 'traits' | 'gates'> {
+  const { nodes = [], traits = {}, gates = DEFAULT_GATES } = scenario;
+  return { nodes, traits, gates };
 }
 
 /** Plays a scenario to its end. */

@@ -4,7 +4,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants } from '../invariants/check.ts';
 import { startCluster } from './cluster.ts';
-import { play, remains, type Scenario, SCENARIOS, worldOf } from './scenarios.ts';
+import { ALL_SCENARIOS } from './all-scenarios.ts';
+import { play, remains, type Scenario, worldOf } from './scenarios.ts';
 import type { StaleWatch } from './stale-watches.ts';
 
 const seeds = Number(process.env['HOLDFAST_SIM_SEEDS'] ?? 0);
@@ -38,7 +39,7 @@ async function playStale(scenario: Scenario, seed: number, stale: StaleWatch): P
 
 describe.each(CACHED)('with a stale cache of %s', (plural) => {
   // By default each resource takes its share of the scenarios.
-  const share = SCENARIOS.filter((_, at) => seeds > 0 || at % 3 === CACHED.indexOf(plural) % 3);
+  const share = ALL_SCENARIOS.filter((_, at) => seeds > 0 || at % CACHED.length === CACHED.indexOf(plural));
   test.each(share)('"$name" ends the same', { timeout: 3_600_000 }, async (scenario) => {
     if (seeds === 0) {
       const at = 9 + CACHED.indexOf(plural);
@@ -61,7 +62,7 @@ describe.each(CACHED)('with a stale cache of %s', (plural) => {
 
 // What long runs have found, each once.
 test('PRV9: a volume that stays unseen is not provisioned over and over', async () => {
-  const scenario = SCENARIOS.find(({ name }) => name === 'delete pod and claim at once');
+  const scenario = ALL_SCENARIOS.find(({ name }) => name === 'delete pod and claim at once');
   expect(scenario).toBeDefined();
   if (scenario === undefined) return;
   await playStale(scenario, 1, { plural: 'persistentvolumes', after: 27, ms: FREEZE_MS, then: 'unseen' });

@@ -2,7 +2,7 @@
 // log (testing/hollow-node makes no calls and is for thousands of nodes). It keeps the attach and mount protocol of
 // DESIGN.md: reports what it uses, waits until that is stored and the volume is offered, stages, publishes; and the way
 // back. Pods whose volumes are there run.
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '#api/generated/core-v1.ts';
 import type { CSIDriver, VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { JsonObject } from '#api/json.ts';
 import type { Stored } from '#api/object.ts';
@@ -140,7 +140,8 @@ async function untilWritten(api: LoopDeps['api'], name: string, status: JsonObje
   }
 }
 
-const HEARTBEAT_MS = 10_000;
+// Half of what node-lifecycle forgives: with an agent killed just before a beat, the next one is still in time.
+const HEARTBEAT_MS = 15_000;
 
 async function heartbeats({ api, clock }: LoopDeps, name: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -198,7 +199,7 @@ class Pass {
 
   #wants(pod: Stored<Pod>): readonly Want[] {
     return (pod.spec?.volumes ?? []).flatMap((source) => {
-      const name = source.persistentVolumeClaim?.claimName;
+      const name = claimNameOf(pod, source);
       const claim = this.#caches.claims.get(`${pod.metadata.namespace ?? ''}/${name ?? ''}`);
       const volume = this.#caches.volumes.get(claim?.spec?.volumeName ?? '');
       if (volume?.spec?.csi?.driver !== this.#options.driver) return [];
@@ -343,7 +344,7 @@ class Pass {
     const { api } = this.#deps;
     for (const pod of mine) {
       const { namespace = '', name, uid } = pod.metadata;
-      const claimed = (pod.spec?.volumes ?? []).filter((v) => v.persistentVolumeClaim !== undefined).length;
+      const claimed = (pod.spec?.volumes ?? []).filter((v) => claimNameOf(pod, v) !== undefined).length;
       const own = wants.filter((want) => want.pod === pod);
       if (pod.metadata.deletionTimestamp !== undefined) {
         await api.delete(
@@ -366,6 +367,16 @@ class Pass {
     }
     return undefined;
   }
+}
+
+/** The claim behind a volume of a pod; of an ephemeral one, the claim that is named after both. */
+function claimNameOf(
+  { metadata }: Stored<Pod>,
+  { name, persistentVolumeClaim, ephemeral }: Volume,
+): string | undefined {
+  return (
+    persistentVolumeClaim?.claimName ?? (ephemeral === undefined ? undefined : `${metadata.name}-${name}`)
+  );
 }
 
 function isLeaving(pod: Stored<Pod>): boolean {
