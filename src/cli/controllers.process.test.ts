@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { servedKinds } from '#api/kinds/index.ts';
 import {
   leases,
@@ -76,6 +76,13 @@ afterAll(async () => {
   await removeDataDirectory(dataDir);
 });
 
+const children: ChildProcess[] = [];
+
+// A test that failed half-way leaves nothing running.
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
 interface Loops {
   readonly child: ChildProcess;
   readonly out: () => string;
@@ -87,6 +94,7 @@ function start(args: readonly string[]): Loops {
   const child = spawn(process.execPath, ['dist/holdfast.mjs', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  children.push(child);
   let out = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -355,7 +363,11 @@ test('CMP4 CMP5: every example of the help and of docs/running.md runs', async (
       return loops.out().includes('The loops run') ? true : undefined;
     });
     loops.child.kill('SIGTERM');
-    expect(await loops.exit).toBe(0);
+    expect([await loops.exit, args, loops.errors()]).toEqual([
+      0,
+      args,
+      expect.not.stringContaining('stopped'),
+    ]);
   }
 });
 

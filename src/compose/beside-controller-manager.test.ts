@@ -69,3 +69,19 @@ test.each([
 ] as const)('ATC14: the Lease of the $role is $name', ({ role, name }) => {
   expect(sidecarLeaseName(role, 'disk.holdfast.dev')).toBe(name);
 });
+
+test('ATT51: told to stop in the middle of the look, it neither starts nor fails', async () => {
+  const stop = new AbortController();
+  const find = (): Promise<never> =>
+    new Promise((_resolve, reject) =>
+      stop.signal.addEventListener('abort', () => reject(new Error('no answer came')), { once: true }),
+    );
+  const started: string[] = [];
+  const { guard } = controllerManagerGuard({ api: { find }, clock: virtualClock() }, []);
+  const running = guard({ name: 'binding', run: () => Promise.resolve(void started.push('binding')) }).run(
+    stop.signal,
+  );
+  stop.abort();
+  await running;
+  expect(started).toEqual([]);
+});

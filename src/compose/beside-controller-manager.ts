@@ -33,7 +33,11 @@ export function controllerManagerGuard(
       async run(signal) {
         if (!named.includes(service.name)) {
           look ??= liveHolder(deps, signal);
-          const holder = await look;
+          const holder = await look.catch((error: unknown) => {
+            // Told to stop in the middle of a look: that is no failure.
+            if (!signal.aborted) throw error;
+            return undefined;
+          });
           if (holder !== undefined) throw new BesideControllerManagerError(refusal(service.name, holder));
         }
         if (!signal.aborted) await service.run(signal);
