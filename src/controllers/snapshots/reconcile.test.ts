@@ -156,6 +156,11 @@ describe('a dynamic snapshot', () => {
     },
     { when: 'the volume is another driver’s', prepare: (w) => furnish(w, 'other'), because: /driver other/ },
     {
+      when: 'the volume is not there',
+      prepare: ({ api }) => api.drop(persistentVolumes, { name: 'pv-data' }),
+      because: /pv-data/,
+    },
+    {
       when: 'the class is not there',
       prepare: ({ api }) => api.drop(volumeSnapshotClasses, { name: 'fast' }),
       because: /"fast" not found/,

@@ -8,8 +8,9 @@ import { ApiError } from '#client/api-error.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { volumeReachesNode } from '#rules/node-affinity.ts';
 import type { DeleteProof, ProofPreconditions } from '#rules/proofs.ts';
+import { classOfVolume } from '#rules/storage-class.ts';
 import { EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
-import type { SecretReference } from './class-parameters.ts';
+import { parseClassParameters, type SecretReference } from './class-parameters.ts';
 import { decideReclaim } from './decide.ts';
 import type { ProvisionerDeps } from './deps.ts';
 import { proveReleased } from './prove-delete.ts';
@@ -90,26 +91,49 @@ async function deleteReleased(deps: ProvisionerDeps, name: string, signal: Abort
   if (result.kind === 'gone') return SETTLED;
   if (result.kind === 'in-the-way') return { kind: 'blocked', because: result.because, retryAfterMs: 5_000 };
   const { proof, subject } = result;
+  const named = deletionSecret(deps, subject);
+  if (named.kind === 'refused') return failedDelete(deps, subject, named.because, new Error(named.because));
   deps.log.info('deleting a released volume', { volume: name, proof: proof.describe() });
   try {
-    await deleteOnDriver(deps, proof, deletionSecret(subject), signal);
+    await deleteOnDriver(deps, proof, named.secret, signal);
   } catch (error) {
-    deps.events.record(subject, {
-      type: 'Warning',
-      reason: 'VolumeFailedDelete',
-      message: driverText(error),
-    });
-    return { kind: 'failed', error };
+    return failedDelete(deps, subject, driverText(error), error);
   }
   const { uid, resourceVersion } = subject.metadata;
   return removeObject(deps, subject, { uid, resourceVersion }, signal);
 }
 
-function deletionSecret(volume: Stored<PersistentVolume>): SecretReference | undefined {
+function failedDelete(
+  deps: ProvisionerDeps,
+  volume: Stored<PersistentVolume>,
+  message: string,
+  error: unknown,
+): Outcome {
+  deps.events.record(volume, { type: 'Warning', reason: 'VolumeFailedDelete', message });
+  return { kind: 'failed', error };
+}
+
+type NamedSecret =
+  | { readonly kind: 'named'; readonly secret: SecretReference | undefined }
+  | { readonly kind: 'refused'; readonly because: string };
+
+/** PRV24: volumes made by hand or by old provisioners have no annotations; their class names the secret. */
+function deletionSecret({ caches }: ProvisionerDeps, volume: Stored<PersistentVolume>): NamedSecret {
   const annotations = volume.metadata.annotations ?? {};
   const name = annotations['volume.kubernetes.io/provisioner-deletion-secret-name'];
   const namespace = annotations['volume.kubernetes.io/provisioner-deletion-secret-namespace'];
-  return name === undefined || namespace === undefined ? undefined : { name, namespace };
+  if (name !== undefined && namespace !== undefined) return { kind: 'named', secret: { name, namespace } };
+  const storageClass = caches.classes.get(classOfVolume(volume));
+  if (storageClass === undefined) return { kind: 'named', secret: undefined };
+  const { claimRef } = volume.spec ?? {};
+  const names = {
+    volumeName: volume.metadata.name,
+    claimName: claimRef?.name ?? '',
+    claimNamespace: claimRef?.namespace ?? '',
+  };
+  const parsed = parseClassParameters(storageClass, names);
+  if (parsed.kind === 'refused') return parsed;
+  return { kind: 'named', secret: parsed.parameters.secrets.provisioner };
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
+  secrets,
   storageClasses,
   volumeAttachments,
   volumeAttributesClasses,
@@ -42,8 +43,10 @@ function world(
   const api = scriptedApi();
   const calls: string[] = [];
   const told: string[] = [];
-  const answer = (name: string, reply: Reply) => () => {
+  const deleted: object[] = [];
+  const answer = (name: string, reply: Reply) => (request: object) => {
     calls.push(name);
+    if (name === 'delete') deleted.push(request);
     return reply();
   };
   const created = {
@@ -95,7 +98,7 @@ function world(
     reclaimPolicy: 'Delete',
   });
   const pass = () => reconcileProvision(deps, 'pvc-u1', signal);
-  return { api, deps, calls, told, pass };
+  return { api, deps, calls, deleted, told, pass };
 }
 
 const aClaim = (): PersistentVolumeClaim => ({
@@ -356,6 +359,19 @@ describe('one provisioner on each node', () => {
   });
 });
 
+const DELETION_SECRET = {
+  'volume.kubernetes.io/provisioner-deletion-secret-name': 'k',
+  'volume.kubernetes.io/provisioner-deletion-secret-namespace': 'vault',
+};
+const keyed = (name: string, secretName: string) => ({
+  metadata: { name },
+  provisioner: DRIVER,
+  parameters: {
+    'csi.storage.k8s.io/provisioner-secret-name': secretName,
+    'csi.storage.k8s.io/provisioner-secret-namespace': '${pvc.namespace}',
+  },
+});
+
 describe('deleting', () => {
   const reclaim = ({ deps }: ReturnType<typeof world>) => reconcileReclaim(deps, 'pv', signal);
 
@@ -377,6 +393,36 @@ describe('deleting', () => {
     w.api.seed(persistentVolumes, { ...volume, metadata: { ...volume.metadata, annotations } });
     await reclaim(w);
     expect(w.calls).toEqual(calls);
+  });
+
+  test.each([
+    { when: 'annotations name one', annotated: true, className: 'keyed', secrets: { from: 'annotation' } },
+    { when: 'its class names one', annotated: false, className: 'keyed', secrets: { from: 'class' } },
+    { when: 'its class is gone', annotated: false, className: 'gone', secrets: {} },
+  ])('PRV24: DeleteVolume gets $secrets when $when', async ({ annotated, className, secrets: sent }) => {
+    const w = world();
+    w.api.seed(storageClasses, keyed('keyed', '${pvc.name}-key'));
+    const data = (from: string) => ({ from: Buffer.from(from).toString('base64') });
+    w.api.seed(secrets, { metadata: { namespace: 'team', name: 'data-key' }, data: data('class') });
+    w.api.seed(secrets, { metadata: { namespace: 'vault', name: 'k' }, data: data('annotation') });
+    const volume = releasedVolume();
+    const annotations = annotated ? DELETION_SECRET : {};
+    w.api.seed(persistentVolumes, {
+      ...volume,
+      metadata: { ...volume.metadata, annotations: { ...volume.metadata.annotations, ...annotations } },
+      spec: { ...volume.spec, storageClassName: className },
+    });
+    await reclaim(w);
+    expect(w.deleted).toEqual([{ volumeId: 'vol-9', secrets: sent }]);
+  });
+
+  test('PRV24: a secret whose name cannot be filled in is refused', async () => {
+    const w = world();
+    w.api.seed(storageClasses, keyed('keyed', "${pvc.annotations['a']}"));
+    const volume = releasedVolume();
+    w.api.seed(persistentVolumes, { ...volume, spec: { ...volume.spec, storageClassName: 'keyed' } });
+    expect((await reclaim(w)).kind).toBe('failed');
+    expect([w.calls, w.told]).toEqual([[], ['VolumeFailedDelete']]);
   });
 
   test('PRV20: a volume whose claim is bound to another one lost its race and goes', async () => {

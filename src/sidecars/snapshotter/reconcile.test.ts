@@ -391,6 +391,19 @@ describe('deleting', () => {
     expect(w.content()).toBeUndefined();
   });
 
+  test.each([
+    { when: 'is there', isThere: true, sent: { token: 'secret' } },
+    { when: 'has gone', isThere: false, sent: {} },
+  ])('SNS9: DeleteSnapshot goes on with $sent when the secret $when', async ({ isThere, sent }) => {
+    const w = world();
+    if (isThere) w.api.seed(secrets, aSecret);
+    w.api.seed(volumeSnapshotClasses, aClass);
+    w.api.seed(volumeSnapshotContents, going());
+    await w.pass();
+    expect(w.calls).toMatchObject([{ method: 'deleteSnapshot', request: { secrets: sent } }]);
+    expect(w.content()).toBeUndefined();
+  });
+
   test('SNS35: a refused deletion keeps the finalizer and is told', async () => {
     const w = world({ deleteSnapshot: refusing('DEADLINE_EXCEEDED') });
     w.api.seed(volumeSnapshotContents, going());
