@@ -43,6 +43,8 @@ export interface ContentKind<T extends ApiObject, S extends object> {
   driverOf(content: Stored<T>): string;
   view(content: Stored<T>): ContentView;
   reference(content: Stored<T>): SnapshotReference;
+  /** The class that it names; empty: none. */
+  classNameOf(content: Stored<T>): string;
   /** The class as read live; undefined: none is named or it has gone. */
   classOf(deps: SnapshotterDeps, content: Stored<T>, signal: AbortSignal): Promise<ClassFacts | undefined>;
   withStatus(

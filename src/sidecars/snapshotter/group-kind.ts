@@ -39,6 +39,7 @@ export const groupKind: ContentKind<VolumeGroupSnapshotContent, VolumeGroupSnaps
     namespace: ref.namespace ?? '',
     uid: ref.uid ?? '',
   }),
+  classNameOf: ({ spec }) => spec.volumeGroupSnapshotClassName ?? '',
   async classOf({ api }, { spec }, signal) {
     const className = spec.volumeGroupSnapshotClassName ?? '';
     if (className === '') return undefined;

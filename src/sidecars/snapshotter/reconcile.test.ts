@@ -96,6 +96,7 @@ function world(
       groupContents: api.informers.informer(volumeGroupSnapshotContents),
     },
   };
+  api.seed(volumeSnapshotClasses, { metadata: { name: 'fast' }, driver: DRIVER, deletionPolicy: 'Delete' });
   const pass = () => reconcileContent(deps, snapshotKind, 'content', signal);
   const groupPass = () => reconcileContent(deps, groupKind, 'content', signal);
   const content = () => api.peek(volumeSnapshotContents, NAME);
@@ -255,6 +256,22 @@ describe('creating', () => {
       expect(w.content()?.metadata.annotations?.[BEING_CREATED] === undefined).toBe(isGone);
     },
   );
+
+  test('SNS10: a class that is not there is an error, stored once, until it is back', async () => {
+    const w = world();
+    w.api.drop(volumeSnapshotClasses, { name: 'fast' });
+    w.api.seed(volumeSnapshotContents, aContent());
+    expect(await w.pass()).toMatchObject({ kind: 'blocked' });
+    await w.pass();
+    expect([w.calls, w.told[0]]).toEqual([[], 'SnapshotCreationFailed']);
+    expect(w.api.writes.map(({ verb }) => verb)).toEqual(['updateStatus']);
+    expect(w.content()?.status?.error?.message).toContain('"fast" not found');
+    w.api.seed(secrets, aSecret);
+    w.api.seed(volumeSnapshotClasses, aClass);
+    for (let pass = 0; pass < 3; pass++) await w.pass();
+    expect(w.methods()).toEqual(['createSnapshot']);
+    expect(w.content()?.status?.readyToUse).toBe(true);
+  });
 
   test('SNS9: a class with an unknown variable is refused before any call', async () => {
     const w = world();

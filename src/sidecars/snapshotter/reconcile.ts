@@ -75,6 +75,13 @@ function wrote<T extends ApiObject, S extends object>(
 async function record<T extends ApiObject, S extends object>(pass: Pass<T, S>): Promise<Outcome> {
   const { deps, kind, content, signal } = pass;
   const facts = await kind.classOf(deps, content, signal);
+  const className = kind.classNameOf(content);
+  // SNS10: what the driver is asked for without its class would be another snapshot.
+  if (facts === undefined && className !== '') {
+    const because = `Cannot make the snapshot: class "${className}" not found: create it again`;
+    await storeError(pass, kind.reasons.create, because);
+    return { kind: 'blocked', because, retryAfterMs: 15_000 };
+  }
   const parsed = parseSnapshotParameters(facts?.parameters ?? {}, templateNames(pass));
   if (parsed.kind === 'refused') {
     const because = `Cannot use VolumeSnapshotClass "${facts?.className ?? ''}": ${parsed.because}`;

@@ -34,6 +34,7 @@ export const snapshotKind: ContentKind<VolumeSnapshotContent, VolumeSnapshotCont
     namespace: ref.namespace ?? '',
     uid: ref.uid ?? '',
   }),
+  classNameOf: ({ spec }) => spec.volumeSnapshotClassName ?? '',
   async classOf({ api }, { spec }, signal) {
     const className = spec.volumeSnapshotClassName ?? '';
     if (className === '') return undefined;
