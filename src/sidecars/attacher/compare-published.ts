@@ -4,8 +4,6 @@ import { listAllVolumes } from '#csi/list-volumes.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { type AttacherDeps, nodeIdOf } from './reconcile.ts';
 
-const PERIOD_MS = 60_000;
-
 /** True when the driver can say where its volumes are. */
 export function listsPublishedNodes({ driver }: Pick<AttacherDeps, 'driver'>): boolean {
   const can = (capability: string): boolean => driver.controllerCapabilities.has(capability);
@@ -37,5 +35,5 @@ export async function comparePublished(
     if (isAttached) suspects.add(name);
     wake(name);
   }
-  return { kind: 'blocked', because: 'compared again regularly', retryAfterMs: PERIOD_MS };
+  return { kind: 'settled' };
 }

@@ -1,5 +1,6 @@
 // Connects informers to keys: an attachment to itself, its volume's and its node's news to every attachment concerned.
 import { csiNodes, persistentVolumes, volumeAttachments } from '#api/resources.ts';
+import { sleep } from '#base/clock.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
 import type { Driver } from '#csi/driver.ts';
@@ -9,6 +10,7 @@ import { type AttacherDeps, BY_VOLUME, reconcileAttachment, reconcileVolume } fr
 const ATTACHMENT = 'attachment/';
 const VOLUME = 'volume/';
 const COMPARE = 'compare';
+const COMPARE_EACH_MS = 60_000;
 
 /** The attacher of one driver. */
 export function attacherLoop(
@@ -30,7 +32,7 @@ export function attacherLoop(
     },
   };
   let wake: (key: string) => void = () => undefined;
-  return runLoop(deps, {
+  const loop = runLoop(deps, {
     name: `attacher-${options.driver.name}`,
     concurrency: options.concurrency ?? 10,
     reconcile: (key, signal) => {
@@ -61,4 +63,20 @@ export function attacherLoop(
       ];
     },
   });
+  return {
+    name: loop.name,
+    async run(signal) {
+      const look = listsPublishedNodes(all)
+        ? regularly(deps, () => wake(COMPARE), signal)
+        : Promise.resolve();
+      await Promise.all([loop.run(signal), look]);
+    },
+  };
+}
+
+async function regularly({ clock }: LoopDeps, look: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(clock, COMPARE_EACH_MS, 'periodic', signal);
+    look();
+  }
 }

@@ -55,6 +55,9 @@ const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
 // Virtual time in which a world must come to rest: longer than any back-off.
 const REST_WITHIN_MS = 20 * 60_000;
 
+// A look of every loop that looks by the clock: node heartbeats, quota, the driver's list of volumes.
+const REST_FOR_MS = 90_000;
+
 interface Process {
   readonly gate: Gate;
   readonly stop: AbortController;
@@ -260,7 +263,7 @@ export class Cluster {
 
   /** Runs until nothing is left to do, or until only waiting is. */
   async settle(): Promise<void> {
-    await this.scheduler.settle(REST_WITHIN_MS);
+    await this.scheduler.settle(REST_WITHIN_MS, REST_FOR_MS);
     if (this.failures.length > 0) throw new AggregateError(this.failures, String(this.failures[0]));
   }
 

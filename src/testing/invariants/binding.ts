@@ -147,6 +147,8 @@ function misfit(claim: Claim, volume: Volume): string | undefined {
   const offered = volume.spec?.accessModes ?? [];
   if (!(claim.spec?.accessModes ?? []).every((mode) => offered.includes(mode))) return 'access modes';
   if ((claim.spec?.storageClassName ?? '') !== (volume.spec?.storageClassName ?? '')) return 'class';
+  const wanted = claim.spec?.volumeAttributesClassName ?? '';
+  if (wanted !== (volume.spec?.volumeAttributesClassName ?? '')) return 'attributes class';
   const chosenByUser = claim.metadata.annotations?.[BOUND_BY_CONTROLLER] === undefined;
   const { selector } = claim.spec ?? {};
   if (selector === undefined || chosenByUser) return undefined;

@@ -56,6 +56,11 @@ const pod = (phase: string): JsonObject => ({
   spec: { nodeName: 'a', volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] },
   status: { phase },
 });
+const attachment = (attached: boolean): JsonObject => ({
+  metadata: { name: 'va', uid: 'va' },
+  spec: { attacher: DRIVER, nodeName: 'a', source: { persistentVolumeName: 'pvc-1' } },
+  status: { attached },
+});
 const start = (): WorldBuilder => new WorldBuilder();
 const pair = (): WorldBuilder =>
   start().put(CLAIM, claim()).put(VOLUME, volume('Bound', '1')).put(CLAIM, boundTo('pvc-1'));
@@ -137,6 +142,15 @@ const rows: readonly Row[] = [
     whole: pair().world(),
   },
   {
+    id: 'I-5',
+    breaks: 'a volume of another attributes class',
+    broken: start()
+      .put(VOLUME, volume('Bound', '1', { volumeAttributesClassName: 'slow' }))
+      .put(CLAIM, boundTo('pvc-1'))
+      .world(),
+    whole: pair().world(),
+  },
+  {
     id: 'I-6',
     breaks: 'a Released volume that is Bound to another claim',
     broken: releasedWorld().put(VOLUME, volume('Bound', '2')).world(),
@@ -171,6 +185,28 @@ const rows: readonly Row[] = [
     whole: remove(start().put(INTENT, { metadata: {}, data: { phase: 'deleting', handle: 'vol-1' } })).world(
       false,
     ),
+  },
+  {
+    id: 'I-8',
+    breaks: 'DeleteVolume while an older attachment exists',
+    broken: remove(
+      pair()
+        .put('volumeattachments/va', attachment(false))
+        .drop(CLAIM)
+        .byUser()
+        .put(VOLUME, volume('Released', '1')),
+    ).world(false),
+    whole: remove(releasedWorld().put('volumeattachments/va', attachment(false))).world(false),
+  },
+  {
+    id: 'I-8',
+    breaks: 'DeleteVolume while it is attached',
+    broken: remove(
+      releasedWorld()
+        .put('volumeattachments/va', attachment(false))
+        .put('volumeattachments/va', attachment(true)),
+    ).world(false),
+    whole: remove(releasedWorld()).world(false),
   },
   {
     id: 'I-9',
@@ -409,6 +445,13 @@ describe('invariants', () => {
       },
       'a change of another revision': { id: 'I-32', batches: [batch(2, { modRevision: 1 })] },
     };
+  test('every number has a predicate, and every predicate a history that breaks it', () => {
+    const numbers = [...Array.from({ length: 21 }, (_, at) => at + 1), 27, 28, 29, 30, 31, 32];
+    const expected = new Set(numbers.map((number) => `I-${number}`));
+    expect(new Set(INVARIANTS.map(({ id }) => id))).toEqual(expected);
+    expect(new Set([...rows, ...Object.values(batches)].map(({ id }) => id))).toEqual(expected);
+  });
+
   test.each(Object.entries(batches))('%s is caught', (_, { id, batches: broken }) => {
     expect(found({ ...start().world(), batches: broken })).toContain(id);
     expect(

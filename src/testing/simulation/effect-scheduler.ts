@@ -113,10 +113,11 @@ export class EffectScheduler {
 
   /**
    * Runs until nothing is ready and only periodic timers are left, or until `limitMs` of virtual time have gone with
-   * nothing but waiting left. Throws when the world does not come to rest.
+   * nothing but waiting left. Periodic timers run for at least `leastMs`, so that what only they see is seen. Throws when the world does not come to rest.
    */
-  async settle(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
+  async settle(limitMs = Number.POSITIVE_INFINITY, leastMs = 0): Promise<void> {
     const until = this.#clock.elapsed() + limitMs;
+    const notBefore = this.#clock.elapsed() + leastMs;
     for (let step = 0; step < MAX_STEPS; step++) {
       await nextTurn();
       this.#pending = this.#pending.filter((p) => p.gate.isOpen);
@@ -125,7 +126,10 @@ export class EffectScheduler {
         continue;
       }
       const waits = this.#clock.pending.filter((timer) => timer.kind !== 'periodic');
-      if (waits.length === 0 || this.#clock.elapsed() + Math.min(...waits.map((t) => t.inMs)) > until) return;
+      const isTooEarly = this.#clock.elapsed() < notBefore;
+      const isOver =
+        waits.length === 0 || this.#clock.elapsed() + Math.min(...waits.map((t) => t.inMs)) > until;
+      if (isOver && !isTooEarly) return;
       this.#clock.fireNext();
     }
     throw new Error(
