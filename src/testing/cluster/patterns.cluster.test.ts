@@ -2,11 +2,8 @@
 // changes unseen, or its process ends in the middle. The end is as without. A loop without a row fails the first test.
 import { expect, test } from 'vitest';
 import { LOOP_NAMES } from '#compose/loops.ts';
-import { checkInvariants } from '../invariants/check.ts';
-import { ALL_SCENARIOS } from './all-scenarios.ts';
+import { playNamed, worldOfNamed } from './all-scenarios.ts';
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
-import { play, remains, worldOf } from './scenarios.ts';
-import { playSnapshots, SNAPSHOT_SCENARIOS, snapshotRemains } from './snapshot-scenarios.ts';
 
 interface Row {
   /** One of the scenarios that need the loop. */
@@ -42,33 +39,14 @@ test('every loop has a row', () => {
   expect(Object.keys(ROWS).sort()).toEqual([...LOOP_NAMES].sort());
 });
 
-/** Plays a scenario to its end, and fails when that is not its end without faults. */
-async function playToItsEnd(cluster: Cluster, name: string): Promise<void> {
-  const scenario = ALL_SCENARIOS.find((one) => one.name === name);
-  const snapshots = SNAPSHOT_SCENARIOS.find((one) => one.name === name);
-  if (scenario !== undefined) {
-    await play(cluster, scenario);
-    await cluster.settle();
-    expect(await remains(cluster)).toEqual(scenario.leaves);
-    expect(await scenario.lacks?.(cluster)).toBeOneOf([undefined, '']);
-  } else {
-    if (snapshots === undefined) throw new Error(`no scenario is called "${name}"`);
-    await playSnapshots(cluster, snapshots);
-    await cluster.settle();
-    expect(await snapshotRemains(cluster)).toEqual(snapshots.leaves);
-  }
-  checkInvariants(cluster.world(true));
-}
-
 async function playWith(name: string, options: Partial<ClusterOptions>): Promise<Cluster> {
-  const scenario = ALL_SCENARIOS.find((one) => one.name === name);
   const cluster = await startCluster({
     seed: 1,
-    ...(scenario === undefined ? {} : worldOf(scenario)),
+    ...worldOfNamed(name),
     ...options,
   });
   try {
-    await playToItsEnd(cluster, name);
+    await playNamed(cluster, name);
   } catch (error) {
     const trace = cluster.scheduler.trace.filter((line) => !line.includes('/leases/')).join('\n');
     throw new Error(`${error instanceof Error ? error.message : ''}\n${trace}`, { cause: error });
