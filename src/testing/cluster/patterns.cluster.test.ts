@@ -58,13 +58,17 @@ async function playWith(name: string, options: Partial<ClusterOptions>): Promise
 
 const rows = Object.entries(ROWS).map(([loop, row]) => ({ loop, ...row }));
 
-test.each(rows)('$loop, with $plural that are late, unseen, and a crash', async ({ scenario, plural }) => {
-  const whole = await playWith(scenario, {});
-  // The beginning of a run is the start of the processes and the making of what every scenario needs.
-  const effects = whole.scheduler.killableEffects;
-  const after = Math.floor(effects * 0.6);
-  for (const then of ['late', 'unseen'] as const) {
-    await playWith(scenario, { stale: { plural, after, ms: FREEZE_MS, then } });
-  }
-  await playWith(scenario, { kill: { effect: Math.floor(effects * 0.8), side: 'after' } });
-});
+test.each(rows)(
+  '$loop, with $plural that are late, unseen, and a crash',
+  { timeout: 3_600_000 },
+  async ({ scenario, plural }) => {
+    const whole = await playWith(scenario, {});
+    // The beginning of a run is the start of the processes and the making of what every scenario needs.
+    const effects = whole.scheduler.killableEffects;
+    const after = Math.floor(effects * 0.6);
+    for (const then of ['late', 'unseen'] as const) {
+      await playWith(scenario, { stale: { plural, after, ms: FREEZE_MS, then } });
+    }
+    await playWith(scenario, { kill: { effect: Math.floor(effects * 0.8), side: 'after' } });
+  },
+);
