@@ -3,6 +3,8 @@
 //   created --protect--> intent stored --attach--> attached
 //   deleted: intent stored --detach--> confirmed, finalizer gone
 
+import type { PersistentVolume } from '#api/generated/core-v1.ts';
+
 export interface AttachmentView {
   readonly driver: string;
   readonly canPublish: boolean;
@@ -57,6 +59,15 @@ export function decideAttachment(view: AttachmentView): AttachmentStep {
   if (!volume.hasFinalizer) return { kind: 'protect-volume' };
   if (!attachment.hasFinalizer) return { kind: 'protect-attachment' };
   return { kind: 'attach' };
+}
+
+/** ATC15: why a volume, as read live, may not be attached any more; undefined: it may. */
+export function whyNotAttachable(volume: PersistentVolume | undefined): string | undefined {
+  if (volume === undefined) return 'the PersistentVolume does not exist';
+  if (volume.metadata.deletionTimestamp !== undefined) return 'the PersistentVolume is being deleted';
+  const phase = volume.status?.phase;
+  const isGivenUp = phase === 'Released' || phase === 'Failed';
+  return isGivenUp ? `the PersistentVolume is ${phase}: its claim is gone` : undefined;
 }
 
 export interface ProtectionView {

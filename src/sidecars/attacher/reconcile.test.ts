@@ -97,6 +97,25 @@ describe('attaching', () => {
     expect(api.writes).toHaveLength(3);
   });
 
+  test.each([
+    { when: 'is Released', change: { status: { phase: 'Released' as const } } },
+    { when: 'is Failed', change: { status: { phase: 'Failed' as const } } },
+    {
+      when: 'is being deleted',
+      change: { metadata: { ...aVolume().metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } },
+    },
+    { when: 'is gone', change: undefined },
+  ])('ATC15: a volume that $when is not attached, whatever the cache says', async ({ change }) => {
+    const { api, calls, pass } = world();
+    api.seed(persistentVolumes, aVolume({ finalizers: [FINALIZER] }));
+    api.seed(volumeAttachments, anAttachment());
+    api.freeze(true);
+    if (change === undefined) api.drop(persistentVolumes, { name: 'pv' });
+    else api.seed(persistentVolumes, { ...aVolume({ finalizers: [FINALIZER] }), ...change });
+    expect([(await pass()).kind, (await pass()).kind]).toEqual(['blocked', 'blocked']);
+    expect([calls, api.writes]).toEqual([[], []]);
+  });
+
   test('ATC5: an unanswered call is stored as an error with its code, and attached stays false', async () => {
     const { api, pass } = world({
       publish: () => Promise.reject(new CsiError('DEADLINE_EXCEEDED', 'no\u0007answer')),

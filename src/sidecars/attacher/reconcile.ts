@@ -10,7 +10,7 @@ import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome } from '#client/outcome.ts';
 import { CsiError, grpcCodeNumber, callErrorText } from '#csi/csi-error.ts';
 import type { Driver } from '#csi/driver.ts';
-import { decideAttachment, mayUnprotectVolume } from './decide.ts';
+import { decideAttachment, mayUnprotectVolume, whyNotAttachable } from './decide.ts';
 import { publishRequest } from './publish-request.ts';
 
 export const NODE_ID_ANNOTATION = 'csi.alpha.kubernetes.io/node-id';
@@ -128,6 +128,15 @@ async function protectAttachment(
   nodeId: string,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  // ATC15. The attachment exists, then the volume is read; the provisioner releases, then looks for attachments. Whichever
+  // comes second sees the first, so nothing is published that is about to be deleted.
+  const live = await deps.api.find(
+    persistentVolumes,
+    { name: attachment.spec.source.persistentVolumeName ?? '' },
+    signal,
+  );
+  const refused = whyNotAttachable(live);
+  if (refused !== undefined) return { kind: 'blocked', because: refused, retryAfterMs: 10_000 };
   const { metadata } = attachment;
   const written = await deps.api.update(
     volumeAttachments,

@@ -61,6 +61,11 @@ const attachment = (attached: boolean): JsonObject => ({
   spec: { attacher: DRIVER, nodeName: 'a', source: { persistentVolumeName: 'pvc-1' } },
   status: { attached },
 });
+/** With the attacher's finalizer, which says that a call may have been made for it. */
+const protectedAttachment = (): JsonObject => ({
+  ...attachment(false),
+  metadata: { name: 'va', uid: 'va', finalizers: ['external-attacher/driver'] },
+});
 const start = (): WorldBuilder => new WorldBuilder();
 const pair = (): WorldBuilder =>
   start().put(CLAIM, claim()).put(VOLUME, volume('Bound', '1')).put(CLAIM, boundTo('pvc-1'));
@@ -188,15 +193,15 @@ const rows: readonly Row[] = [
   },
   {
     id: 'I-8',
-    breaks: 'DeleteVolume while an older attachment exists',
-    broken: remove(
-      pair()
-        .put('volumeattachments/va', attachment(false))
-        .drop(CLAIM)
-        .byUser()
-        .put(VOLUME, volume('Released', '1')),
-    ).world(false),
+    breaks: 'DeleteVolume while an attachment that may be published exists',
+    broken: remove(releasedWorld().put('volumeattachments/va', protectedAttachment())).world(false),
     whole: remove(releasedWorld().put('volumeattachments/va', attachment(false))).world(false),
+  },
+  {
+    id: 'I-8',
+    breaks: 'ControllerPublish after DeleteVolume began',
+    broken: attach(remove(releasedWorld()), 'a').world(false),
+    whole: remove(detach(attach(releasedWorld(), 'a'))).world(false),
   },
   {
     id: 'I-8',
