@@ -80,7 +80,7 @@ function driverHandlers(calls: string[]) {
     node: {
       nodeGetInfo: async () => ({
         nodeId: NODE,
-        maxVolumesPerNode: '7',
+        maxVolumesPerNode: slots,
         accessibleTopology: { segments: { 'topology.test.holdfast.dev/pool': 'one' } },
       }),
       nodeGetCapabilities: async () => ({
@@ -125,6 +125,8 @@ function driverHandlers(calls: string[]) {
   };
 }
 
+/** What the driver says it can attach here. */
+let slots = '7';
 const calls: string[] = [];
 const over = new AbortController();
 const stack = new AsyncDisposableStack();
@@ -458,6 +460,51 @@ test('AGT5 AGT6 AGT8 AGT9 AGT26 AGT14: a claim is attached, staged, published, k
     'volumesInUse to be empty',
     async () => ((await admin.get(nodes, { name: NODE })).status?.volumesInUse ?? []).length === 0,
   );
+});
+
+test('AGT88: a node that the driver finds full fails the pod and corrects its limit', async () => {
+  calls.length = 0;
+  slots = '3';
+  const attachment = await admin.find(volumeAttachments, {
+    name: attachmentName({ driver: DRIVER, volumeHandle: 'vol-1' }, NODE),
+  });
+  if (attachment !== undefined) await admin.delete(volumeAttachments, { name: attachment.metadata.name });
+  await admin.patch(
+    nodes,
+    { name: NODE },
+    { type: 'merge', patch: { status: { volumesAttached: [] } }, subresource: 'status' },
+  );
+  const spec = {
+    containers: [
+      {
+        name: 'main',
+        image: 'any',
+        command: ['sleep', '100'],
+        volumeMounts: [{ name: 'd', mountPath: '/data' }],
+      },
+    ],
+    volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }],
+  };
+  await admin.create(pods, podObject('late', spec));
+  const made = await admin.create(volumeAttachments, {
+    metadata: { name: attachmentName({ driver: DRIVER, volumeHandle: 'vol-1' }, NODE) },
+    spec: { attacher: DRIVER, nodeName: NODE, source: { persistentVolumeName: 'pv-1' } },
+  });
+  const attachError = { time: '2026-01-01T00:00:00Z', message: 'no slot is left', errorCode: 8 };
+  await admin.updateStatus(volumeAttachments, { ...made, status: { attached: false, attachError } });
+  const pod = await podWhen('late', 'rejected', (one) => one.status?.phase === 'Failed');
+  expect([pod.status?.reason, pod.status?.message]).toEqual([
+    'VolumeAttachmentLimitExceeded',
+    'volume "pv-1" cannot be attached to this node: no slot is left',
+  ]);
+  await until(
+    'the new limit',
+    async () => (await admin.get(csiNodes, { name: NODE })).spec.drivers[0]?.allocatable?.count === 3,
+  );
+  expect(calls).toEqual([]);
+  await admin.delete(pods, { namespace: 'default', name: 'late' });
+  await until('the pod to be gone', async () => !(await find('late')));
+  await admin.delete(volumeAttachments, { name: made.metadata.name });
 });
 
 test('AGT58: after all pods are gone neither directory nor record nor vol_data.json is left', async () => {

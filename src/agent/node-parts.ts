@@ -16,11 +16,12 @@ import type { NodeIdentity, Readiness } from './node/node-object.ts';
 import { NodeWriter } from './node/node-writer.ts';
 import type { NodePaths } from './paths.ts';
 import { DriverRegistry } from './plugins/driver-registry.ts';
-import { watchLimits } from './plugins/limit-watch.ts';
+import { refreshLimit, watchLimits } from './plugins/limit-watch.ts';
 import { PluginWatcher } from './plugins/plugin-watcher.ts';
 import { watchEmptyDirLimits } from './pods/empty-dir-limits.ts';
 import type { NodePods } from './pods/node-pods.ts';
 import { PodWorkers } from './pods/pod-workers.ts';
+import type { Rejection } from './pods/status.ts';
 import { Probes, type ProbesDeps } from './probes/probes.ts';
 import { tellVolumes } from './pods/volume-events.ts';
 import type { PodRuntimeClient } from './runtime/pod-runtime.ts';
@@ -94,6 +95,12 @@ export function assembleNode(deps: AgentDeps, start: NodeStart): NodeParts {
     local: localTypes(deps),
     podChanged: changed.pod,
     inUseChanged: changed.node,
+    nodeIsFull: ({ driver, podUids, message }) => {
+      const reject = rejector({ workers, podQueue });
+      for (const uid of podUids) reject(uid, { reason: 'VolumeAttachmentLimitExceeded', message });
+      // The scheduler must not send the next one here (AGT88).
+      void refreshLimit({ ...deps, drivers, node }, driver);
+    },
   });
   const probes = nodeProbes(deps, start.runtime, changed.pod);
   const workers = new PodWorkers({
@@ -183,7 +190,7 @@ async function runParts(
       watchLimits({ ...deps, ...parts }, signal),
       parts.watch.run(signal),
       runPods(deps, start, parts, signal),
-      watchEmptyDirLimits({ ...deps, desired: start.desired, evict: evictor(parts) }, signal),
+      watchEmptyDirLimits({ ...deps, desired: start.desired, reject: rejector(parts) }, signal),
     ]);
   } finally {
     parts.probes.stop();
@@ -192,9 +199,12 @@ async function runParts(
   }
 }
 
-function evictor({ workers, podQueue }: Running): (podUid: string, message: string) => void {
-  return (podUid, message) => {
-    workers.evict(podUid, message);
+function rejector({
+  workers,
+  podQueue,
+}: Pick<Running, 'workers' | 'podQueue'>): (podUid: string, rejection: Rejection) => void {
+  return (podUid, rejection) => {
+    workers.reject(podUid, rejection);
     podQueue.enqueue(podUid);
   };
 }

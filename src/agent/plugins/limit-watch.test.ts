@@ -5,7 +5,7 @@ import type { CsiConnection } from '#csi/client.ts';
 import { scriptedApi } from '#testing/scripted-api.ts';
 import { virtualClock } from '#testing/virtual-clock.ts';
 import { DriverRegistry } from './driver-registry.ts';
-import { watchLimits } from './limit-watch.ts';
+import { refreshLimit, watchLimits } from './limit-watch.ts';
 
 const DRIVER = 'd.csi.example';
 
@@ -40,7 +40,7 @@ async function world(periodSeconds: number | undefined) {
     stop.abort();
     await done;
   };
-  return { api, clock, answer, entry, end };
+  return { api, clock, answer, entry, end, deps };
 }
 
 test('AGT47: a limit that changed is stored after the period, and nothing else of the entry', async () => {
@@ -71,5 +71,19 @@ test('AGT47: an error leaves the limit, and it is asked again', async () => {
   answer.limit = '3';
   await clock.advance(20_000);
   expect(entry()?.allocatable?.count).toBe(3);
+  await end();
+});
+
+test('AGT88: a driver whose node was found full is asked at once, also without a period', async () => {
+  const { api, answer, entry, end, deps } = await world(undefined);
+  answer.limit = '5';
+  await refreshLimit(deps, DRIVER);
+  expect(entry()).toEqual({ name: DRIVER, nodeID: 'id', allocatable: { count: 5 } });
+  await refreshLimit(deps, DRIVER);
+  expect(api.writes).toHaveLength(1);
+  answer.fails = true;
+  await refreshLimit(deps, DRIVER);
+  await refreshLimit(deps, 'gone.example');
+  expect([entry()?.allocatable?.count, api.writes.length]).toEqual([5, 1]);
   await end();
 });

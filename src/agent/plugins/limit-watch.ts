@@ -39,10 +39,11 @@ export async function watchLimits(deps: LimitWatchDeps, signal: AbortSignal): Pr
 }
 
 async function lookAt(
-  { api, clock, log, node }: LimitWatchDeps,
+  deps: LimitWatchDeps,
   driver: RegisteredDriver,
   asked: Map<string, number>,
 ): Promise<void> {
+  const { api, clock } = deps;
   const object = await api.find(csiDrivers, { name: driver.name });
   const periodSeconds = object?.spec.nodeAllocatableUpdatePeriodSeconds ?? 0;
   if (periodSeconds <= 0) {
@@ -54,6 +55,24 @@ async function lookAt(
   if (last === undefined) asked.set(driver.name, clock.elapsed());
   if (last === undefined || clock.elapsed() - last < periodSeconds * 1000) return;
   asked.set(driver.name, clock.elapsed());
+  await storeLimit(deps, driver);
+}
+
+/**
+ * Asks a driver for its limit now and stores it when it changed: an attach has just found the node full, so what
+ * CSINode says was not true (AGT88). Never rejects; a failure is logged, and the next full node asks again.
+ */
+export async function refreshLimit(deps: LimitWatchDeps, driverName: string): Promise<void> {
+  const driver = deps.drivers.get(driverName);
+  if (driver === undefined) return;
+  try {
+    await storeLimit(deps, driver);
+  } catch (error) {
+    deps.log.warn('the volume limit cannot be read', { driver: driverName, error: messageOf(error) });
+  }
+}
+
+async function storeLimit({ api, log, node }: LimitWatchDeps, driver: RegisteredDriver): Promise<void> {
   const info = await driver.node.nodeGetInfo({}, { timeoutMs: CALL_MS });
   const { allocatable } = csiNodeDriver(driver.name, info);
   const owner = { nodeName: node.name, nodeUid: node.node?.metadata.uid ?? '' };

@@ -5,6 +5,7 @@ import { silentLog } from '#base/log.ts';
 import type { CommandResult } from '#host/host.ts';
 import { type DesiredMount, DesiredWorld } from '../world/desired-world.ts';
 import { lookAtLimits } from './empty-dir-limits.ts';
+import type { Rejection } from './status.ts';
 
 function emptyDir(limit: bigint | undefined, medium: 'disk' | 'memory' = 'disk'): DesiredMount {
   return {
@@ -28,8 +29,10 @@ async function evictions(mount: DesiredMount, result: Partial<CommandResult>): P
     ran++;
     return { kind: 'exited', exitCode: 0, stdout: '', stderr: '', ...result };
   };
-  const evict = (uid: string, message: string): void => void said.push(`${uid}: ${message}`);
-  const deps = { clock: {} as Clock, log: silentLog, host: { commands: { run } }, desired, evict };
+  const reject = (uid: string, { reason, message }: Rejection): void => {
+    said.push(`${uid}: ${reason}: ${message}`);
+  };
+  const deps = { clock: {} as Clock, log: silentLog, host: { commands: { run } }, desired, reject };
   await lookAtLimits(deps, new AbortController().signal);
   return { ran, said };
 }
@@ -60,6 +63,6 @@ test.each([
   { when: 'what it likes', mount: emptyDir(undefined), result: {}, evicts: false, ran: 0 },
   { when: 'memory', mount: emptyDir(1024n, 'memory'), result: {}, evicts: false, ran: 0 },
 ])('AGT83: a pod that takes $when', async ({ mount, result, evicts, ran }) => {
-  const said = evicts ? ['u: Usage of EmptyDir volume "e" exceeds the limit "1Ki". '] : [];
+  const said = evicts ? ['u: Evicted: Usage of EmptyDir volume "e" exceeds the limit "1Ki". '] : [];
   expect(await evictions(mount, result)).toEqual({ ran, said });
 });

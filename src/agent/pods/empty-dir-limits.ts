@@ -5,6 +5,7 @@ import { messageOf } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Host } from '#host/host.ts';
 import type { DesiredMount, DesiredWorld } from '../world/desired-world.ts';
+import type { Rejection } from './status.ts';
 
 export interface LimitDeps {
   readonly clock: Clock;
@@ -12,7 +13,7 @@ export interface LimitDeps {
   readonly host: Pick<Host, 'commands'>;
   readonly desired: DesiredWorld;
   /** The pod is to fail with reason Evicted. */
-  readonly evict: (podUid: string, message: string) => void;
+  readonly reject: (podUid: string, rejection: Rejection) => void;
 }
 
 /** The kubelet's eviction manager looks this often. */
@@ -36,10 +37,9 @@ export async function lookAtLimits(deps: LimitDeps, signal: AbortSignal): Promis
     const used = await usedBytes(deps, mount.target, signal);
     if (used === undefined || used <= limit) continue;
     const { quantity } = sourceOf(mount);
-    deps.evict(
-      mount.pod.uid,
-      `Usage of EmptyDir volume "${mount.volumeName}" exceeds the limit "${quantity ?? String(limit)}". `,
-    );
+    const limitText = quantity ?? String(limit);
+    const message = `Usage of EmptyDir volume "${mount.volumeName}" exceeds the limit "${limitText}". `;
+    deps.reject(mount.pod.uid, { reason: 'Evicted', message });
   }
 }
 

@@ -4,7 +4,7 @@ import type { Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
 import type { UnresolvedVolume } from '../world/resolve.ts';
 import { RestartBackoff } from './restart-backoff.ts';
-import type { Waiting } from './status.ts';
+import type { Rejection, Waiting } from './status.ts';
 
 export class PodMemory {
   /** The newest known object: from the cache, or the answer to a write. */
@@ -12,7 +12,7 @@ export class PodMemory {
   /** The API no longer has the pod, by a live read. */
   isGone = false;
   /** Why the pod has to end before its time: what its status will say. */
-  evicted: string | undefined;
+  rejection: Rejection | undefined;
   isResolved = false;
   unresolved: readonly UnresolvedVolume[] = [];
   /** Since when its volumes are waited for (monotonic milliseconds). */

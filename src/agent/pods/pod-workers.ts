@@ -15,7 +15,7 @@ import { performStep } from './pod-steps.ts';
 import type { PodWorkersDeps } from './pod-workers-deps.ts';
 import type { Health } from '../probes/health.ts';
 import type { ContainerRun, PodRuntime } from './runtime-state.ts';
-import { podStatus } from './status.ts';
+import { podStatus, type Rejection } from './status.ts';
 import { writeStatus } from './status-writer.ts';
 import { resolveVolumes } from '../world/resolve.ts';
 import { tellBackOff } from './container-events.ts';
@@ -60,12 +60,12 @@ export class PodWorkers {
     if (memory !== undefined) memory.resolveAgainAt = 0;
   }
 
-  /** The pod fails with reason Evicted and is taken down (AGT83). */
-  evict(podUid: string, message: string): void {
+  /** The pod fails for this reason and is taken down, for good (AGT83, AGT88). */
+  reject(podUid: string, rejection: Rejection): void {
     const memory = this.#memory.get(podUid);
-    if (memory?.pod === undefined || memory.evicted !== undefined) return;
-    memory.evicted = message;
-    this.#deps.events.record(memory.pod, { type: 'Warning', reason: 'Evicted', message });
+    if (memory?.pod === undefined || memory.rejection !== undefined) return;
+    memory.rejection = rejection;
+    this.#deps.events.record(memory.pod, { type: 'Warning', ...rejection });
   }
 
   pod(uid: string): Stored<Pod> | undefined {
@@ -113,15 +113,15 @@ export class PodWorkers {
     const { clock, volumes } = this.#deps;
     const isTerminating = isGone || pod === undefined || pod.metadata.deletionTimestamp !== undefined;
     const phase = pod?.status?.phase;
-    const isEvicted = memory.evicted !== undefined;
-    const wasTerminal = phase === 'Succeeded' || phase === 'Failed' || isEvicted;
+    const isRejected = memory.rejection !== undefined;
+    const wasTerminal = phase === 'Succeeded' || phase === 'Failed' || isRejected;
     if (pod !== undefined && !isTerminating && !wasTerminal) await this.#resolve(pod, memory);
     const { pending } = await volumes.podVolumes(uid);
     this.#deps.probes.follow(uid, isTerminating ? undefined : pod, runtime);
     return {
       spec: pod === undefined ? NO_SPEC : specView(pod),
       isTerminating,
-      graceSeconds: isEvicted ? EVICTION_GRACE_SECONDS : gracePeriod(pod),
+      graceSeconds: isRejected ? EVICTION_GRACE_SECONDS : gracePeriod(pod),
       wasTerminal,
       areVolumesResolved: memory.isResolved,
       areVolumesReady: memory.isResolved && pending.length === 0,
@@ -175,7 +175,7 @@ export class PodWorkers {
     { memory, view, step }: { readonly memory: PodMemory; readonly view: PodView; readonly step: PodStep },
   ): Promise<Outcome> {
     // Users see the end of the containers before the object goes, and the reason of every wait.
-    const mustSay = memory.evicted !== undefined && memory.pod?.status?.phase !== 'Failed';
+    const mustSay = memory.rejection !== undefined && memory.pod?.status?.phase !== 'Failed';
     const isStatement =
       mustSay ||
       step.kind === 'settled' ||
@@ -260,7 +260,7 @@ export class PodWorkers {
       hostIp: this.#deps.hostIp,
       runtimeName: this.#deps.runtimeName,
       usesImages: this.#deps.usesImages,
-      evicted: memory.evicted,
+      rejection: memory.rejection,
       health: (run) => this.#deps.probes.health(pod, run),
       now: view.now,
     });

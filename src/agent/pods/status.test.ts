@@ -83,6 +83,18 @@ test('AGT25: the phase of a pod that ended', () => {
   expect(podStatus(view([{ ...ended, exitCode: 0 }], { pod: never })).phase).toBe('Succeeded');
 });
 
+test.each(['Evicted', 'VolumeAttachmentLimitExceeded'] as const)(
+  'AGT83 AGT88: a pod that is rejected has Failed with reason %s, and stays so',
+  (reason) => {
+    const rejection = { reason, message: 'because' };
+    expect(podStatus(view([run], { rejection }))).toMatchObject({
+      phase: 'Failed',
+      reason,
+      message: 'because',
+    });
+  },
+);
+
 test('AGT37: a runtime without images says so', () => {
   const status = podStatus(view([run], { usesImages: false }));
   expect(status.containerStatuses?.[0]?.imageID).toBe('');

@@ -18,6 +18,12 @@ export interface Waiting {
   readonly message?: string | undefined;
 }
 
+/** What the status of a pod says that this node takes down or never starts. */
+export interface Rejection {
+  readonly reason: 'Evicted' | 'VolumeAttachmentLimitExceeded';
+  readonly message: string;
+}
+
 export interface StatusView {
   readonly pod: Pod;
   readonly runtime: PodRuntime;
@@ -31,8 +37,8 @@ export interface StatusView {
   readonly runtimeName: string;
   /** False: the runtime runs containers without their images. */
   readonly usesImages: boolean;
-  /** The pod was evicted: its message. */
-  readonly evicted?: string | undefined;
+  /** Why the pod ends before its time, or never begins. */
+  readonly rejection?: Rejection | undefined;
   /** What probes say of a running container; without it, running is started and ready. */
   readonly health?: ((run: ContainerRun) => Pick<Health, 'isStarted' | 'isReady'>) | undefined;
   readonly now: number;
@@ -46,7 +52,7 @@ export function podStatus(view: StatusView): PodStatus {
   const podIp = podIpOf(view);
   return {
     phase,
-    ...(view.evicted === undefined ? {} : { reason: 'Evicted', message: view.evicted }),
+    ...view.rejection,
     conditions: conditionsOf(view, { init, main, phase }),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
@@ -141,7 +147,7 @@ function phaseOf(view: StatusView, init: Statuses, main: Statuses): NonNullable<
   const past = pod.status?.phase;
   // A pod that ended never runs again.
   if (past === 'Succeeded' || past === 'Failed') return past;
-  if (view.evicted !== undefined) return 'Failed';
+  if (view.rejection !== undefined) return 'Failed';
   if (isFinished({ spec: specView(pod), runtime }) || isEnded(pod, main)) {
     const failed = [...init, ...main].some((one) => (one.state?.terminated?.exitCode ?? 0) !== 0);
     return failed ? 'Failed' : 'Succeeded';

@@ -22,3 +22,24 @@ test.each([
   const found = await readAttachment(api, { driver: 'd', handle: 'h' }, node);
   expect(found?.isAttached).toBe(isAttached);
 });
+
+test.each([
+  { when: 'the node is full', errorCode: 8, full: 'no slot is left' },
+  { when: 'the call had another end', errorCode: 4, full: undefined },
+  { when: 'the sidecar tells no code', errorCode: undefined, full: undefined },
+  { when: 'it is attached all the same', errorCode: 8, attached: true, full: undefined },
+  { when: 'it is being detached', errorCode: 8, isLeaving: true, full: undefined },
+])('AGT88: an attach error is $full when $when', async ({ errorCode, attached = false, isLeaving, full }) => {
+  const api = scriptedApi();
+  const leaving = isLeaving === true && { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['a'] };
+  api.seed(volumeAttachments, {
+    metadata: { name: attachmentName(csi, 'node-1'), ...leaving },
+    spec: { attacher: 'd', nodeName: 'node-1', source: { persistentVolumeName: 'pv' } },
+    status: {
+      attached,
+      attachError: { message: 'no slot is left', ...(errorCode === undefined ? {} : { errorCode }) },
+    },
+  });
+  const found = await readAttachment(api, { driver: 'd', handle: 'h' }, node);
+  expect(found?.nodeIsFull).toBe(full);
+});

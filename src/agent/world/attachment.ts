@@ -10,6 +10,9 @@ export interface Attachment extends AttachmentView {
   readonly publishContext: Readonly<Record<string, string>>;
 }
 
+/** gRPC RESOURCE_EXHAUSTED, CSI ControllerPublishVolume "Max volumes attached". */
+const RESOURCE_EXHAUSTED = 8;
+
 export async function readAttachment(
   api: ApiClient,
   volume: { readonly handle: string; readonly driver: string },
@@ -22,9 +25,13 @@ export async function readAttachment(
   // agent promises on its Node to keep that true (AGT76). A foreign controller records no boot and is believed.
   const boot = found.metadata.annotations?.[BOOT_ID] ?? node.bootId;
   const isLeaving = found.metadata.deletionTimestamp !== undefined;
+  const isAttached = found.status?.attached === true && !isLeaving && boot === node.bootId;
+  const { attachError } = found.status ?? {};
+  const isFull = !isAttached && !isLeaving && attachError?.errorCode === RESOURCE_EXHAUSTED;
   return {
     uid: found.metadata.uid,
-    isAttached: found.status?.attached === true && !isLeaving && boot === node.bootId,
+    isAttached,
+    ...(isFull && { nodeIsFull: attachError?.message ?? '' }),
     publishContext: found.status?.attachmentMetadata ?? {},
   };
 }

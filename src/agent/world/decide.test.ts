@@ -135,6 +135,26 @@ const rows: readonly Row[] = [
     steps: wait('not-attached'),
   },
   {
+    rule: 'AGT88',
+    when: 'the driver found the node full',
+    view: world(
+      aVolume({
+        isReportedAttached: false,
+        attachment: { uid: 'a1', isAttached: false, nodeIsFull: 'no slot' },
+      }),
+      [aMount()],
+    ),
+    steps: [{ kind: 'give-up', volume: 'v' }],
+  },
+  {
+    rule: 'AGT88',
+    when: 'the node was full and nobody waits for the volume any more',
+    view: world(aVolume({ attachment: { uid: 'a1', isAttached: false, nodeIsFull: 'no slot' } }), [
+      aMount({ presence: 'present' }),
+    ]),
+    steps: [],
+  },
+  {
     rule: 'AGT6',
     when: 'the driver needs no attach',
     view: world(aVolume({ needsAttach: false, attachment: undefined, isReportedInUse: false }), [aMount()]),

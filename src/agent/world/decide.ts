@@ -19,6 +19,8 @@ export type VolumeStep =
   | { readonly kind: 'stage'; readonly volume: VolumeKey }
   | { readonly kind: 'publish'; readonly mount: MountKey }
   | { readonly kind: 'grow'; readonly volume: VolumeKey }
+  /** The pods that wait for it here must go elsewhere. */
+  | { readonly kind: 'give-up'; readonly volume: VolumeKey }
   | { readonly kind: 'wait'; readonly volume: VolumeKey; readonly because: WaitReason };
 
 /** The steps that may run now, take-downs first. */
@@ -85,6 +87,7 @@ function decideSetUp(
   if (!volume.hasDriver) return wait('driver-missing'); // AGT10
   if (volume.needsAttach) {
     if (!volume.isReportedInUse) return wait('in-use-not-stored'); // AGT5
+    if (volume.attachment?.nodeIsFull !== undefined) return { kind: 'give-up', volume: volume.key }; // AGT88
     if (!volume.isReportedAttached || volume.attachment?.isAttached !== true) return wait('not-attached'); // AGT6
     const isOlder = volume.staged !== 'absent' && volume.stagedUnder !== volume.attachment.uid;
     if (volume.needsStage && isOlder) {

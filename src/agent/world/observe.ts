@@ -54,7 +54,7 @@ export function observeMount(
   };
 }
 
-/** The volume with every mount of it. The attachment is read only when the Node reports both ends of the protocol. */
+/** The volume with every mount of it. The attachment is read after the Node's reports; decide.ts asks for both. */
 export async function observeVolume(
   deps: ObserveDeps,
   key: VolumeKey,
@@ -72,7 +72,7 @@ export async function observeVolume(
   const isReportedInUse = deps.node.isInUse(key);
   const isReportedAttached = isReportedInUse && deps.node.isAttached(key);
   const isSettled = mounts.every((mount) => mount.desired === 'wanted' && mount.presence === 'present');
-  const asks = source !== undefined && source.needsAttach && isReportedAttached && !isSettled;
+  const asks = source !== undefined && source.needsAttach && isReportedInUse && !isSettled;
   const attachment = asks ? await deps.attachment(source) : undefined;
   const view: VolumeView = {
     key,

@@ -24,6 +24,8 @@ export interface MountView {
 export interface AttachmentView {
   readonly uid: string;
   readonly isAttached: boolean;
+  /** What the driver said when it could not attach since the node holds as many volumes as it can. */
+  readonly nodeIsFull?: string;
 }
 
 export interface VolumeView {

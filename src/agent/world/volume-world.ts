@@ -41,6 +41,14 @@ export interface VolumeWorldDeps extends OperationDeps, ProofDeps {
   readonly podChanged: (podUid: string) => void;
   /** Called when volumesInUse may have changed. */
   readonly inUseChanged: () => void;
+  /** Called when the node holds as many volumes of the driver as it can, with the pods that wait for one more. */
+  readonly nodeIsFull: (of: FullNode) => void;
+}
+
+export interface FullNode {
+  readonly driver: string;
+  readonly podUids: readonly string[];
+  readonly message: string;
 }
 
 export interface PendingVolume {
@@ -206,7 +214,24 @@ export class VolumeWorld {
       this.#problems.set(key, `waiting: ${step.because}`);
       return { kind: 'blocked', because: step.because, retryAfterMs: WAIT_MS };
     }
+    if (step.kind === 'give-up') {
+      this.#giveUp(key, observed);
+      return { kind: 'blocked', because: 'the node is full', retryAfterMs: WAIT_MS };
+    }
     return this.#run(key, step, observed);
+  }
+
+  #giveUp(key: string, observed: ObservedVolume | undefined): void {
+    const text = observed?.attachment?.nodeIsFull ?? '';
+    this.#problems.set(key, `waiting: the node is full: ${text}`);
+    const waiting = this.#deps.desired.mounts().filter((mount) => stagedVolumeOf(mount) === key);
+    const [{ source } = { source: undefined }] = waiting;
+    if (source?.type !== 'csi') return;
+    this.#deps.nodeIsFull({
+      driver: source.driver,
+      podUids: waiting.map(({ pod }) => pod.uid),
+      message: `volume "${source.persistentVolume}" cannot be attached to this node: ${text}`,
+    });
   }
 
   async #run(key: string, step: VolumeStep, observed: ObservedVolume | undefined): Promise<Outcome> {
@@ -262,6 +287,7 @@ export class VolumeWorld {
         return;
       }
       case 'wait':
+      case 'give-up':
         return;
     }
   }
