@@ -13,6 +13,7 @@ import {
 import type { InformerEvent } from '#client/informer.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { runLoop } from '#client/run-loop.ts';
+import { inlineAttachables, nodeAttachableName } from '#rules/node-attachable.ts';
 import { isNodeReady, isOutOfService } from '#rules/taints.ts';
 import { HONOURS_BOOT_ID, POWERED_OFF } from '#rules/well-known.ts';
 import { decideEviction } from './evict.ts';
@@ -22,10 +23,15 @@ import {
   ATTACHMENTS_BY_NODE,
   ATTACHMENTS_BY_VOLUME,
   attachmentIndexes,
+  nodeIndexes,
+  NODES_BY_OFFER,
   podIndexes,
   PODS_BY_CLAIM,
+  PODS_BY_INLINE,
   PODS_BY_NODE,
+  podsThatWant,
   volumeIndexes,
+  VOLUMES_BY_BACKEND,
   volumesOfPod,
 } from './view.ts';
 
@@ -47,7 +53,7 @@ export function attachmentLoop(
   const { informers } = deps;
   const caches = {
     pods: informers.informer(pods, podIndexes),
-    nodes: informers.informer(nodes),
+    nodes: informers.informer(nodes, nodeIndexes),
     claims: informers.informer(persistentVolumeClaims),
     volumes: informers.informer(persistentVolumes, volumeIndexes),
     drivers: informers.informer(csiDrivers),
@@ -59,6 +65,21 @@ export function attachmentLoop(
       enqueue(`volume/${name}`);
       for (const { spec } of caches.attachments.byIndex(ATTACHMENTS_BY_VOLUME, name)) {
         enqueue(`node/${spec.nodeName}`);
+      }
+      const volume = caches.volumes.get(name);
+      const attachable = volume && nodeAttachableName(volume.spec ?? {}, name);
+      if (attachable !== undefined) wakeNodesOf(attachable);
+    };
+    /** The nodes that want a volume without VolumeAttachment, and those that are offered it. */
+    const wakeNodesOf = (attachable: string): void => {
+      const claimed = caches.volumes
+        .byIndex(VOLUMES_BY_BACKEND, attachable)
+        .flatMap((volume) => podsThatWant(caches, volume));
+      for (const { spec } of [...claimed, ...caches.pods.byIndex(PODS_BY_INLINE, attachable)]) {
+        if ((spec?.nodeName ?? '') !== '') enqueue(`node/${spec?.nodeName ?? ''}`);
+      }
+      for (const { metadata } of caches.nodes.byIndex(NODES_BY_OFFER, attachable)) {
+        enqueue(`node/${metadata.name}`);
       }
     };
     const evict = (pod: Stored<Pod>, node: Node | undefined): void => {
@@ -74,6 +95,7 @@ export function attachmentLoop(
       caches.pods.subscribe(({ object }) => {
         if ((object.spec?.nodeName ?? '') === '') return;
         for (const volume of volumesOfPod(caches, object)) wakeVolume(volume);
+        if (inlineAttachables(object).length > 0) enqueue(`node/${object.spec?.nodeName ?? ''}`);
         evict(object, caches.nodes.get(object.spec?.nodeName ?? ''));
       }),
       caches.claims.subscribe(({ object }) => {
@@ -89,6 +111,9 @@ export function attachmentLoop(
         const { name } = event.object.metadata;
         if (!concernsVolumes(event)) return;
         wake(name);
+        // What one node is no longer offered another may have waited for.
+        const before = event.kind === 'updated' ? event.previous : event.object;
+        for (const offered of nodeIndexes[NODES_BY_OFFER](before)) wakeNodesOf(offered);
         if (isOutOfService(event.object)) {
           for (const pod of caches.pods.byIndex(PODS_BY_NODE, name)) evict(pod, event.object);
         }

@@ -334,6 +334,6 @@ test.each(nodeRows)('$rule: publishes $publishes when $when', (row) => {
     row.none === true
       ? []
       : [{ attachment, uniqueName: unique, isWanted: row.isWanted ?? false, isOverdue: false }];
-  const step = decideNode({ node: aNode('a', row.node), attachments });
+  const step = decideNode({ node: aNode('a', row.node), attachments, attachables: [] });
   expect(step.kind === 'publish' ? step.names : undefined).toEqual(row.publishes);
 });

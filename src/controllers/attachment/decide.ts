@@ -11,7 +11,8 @@ import type { Stored } from '#api/object.ts';
 import { mayAttachToManyNodes } from '#rules/access-modes.ts';
 import { podLabel } from '#rules/pod-state.ts';
 import { detachReason, hasRebooted, isGivenUp, lists } from '#rules/proofs.ts';
-import type { NodeView, Place, VolumeView } from './view.ts';
+import { isOutOfService } from '#rules/taints.ts';
+import type { NodeAttachable, NodeView, Place, VolumeView } from './view.ts';
 
 /** What a pod's user is told. */
 export interface PodNews {
@@ -38,6 +39,8 @@ export function decideVolume({ volume, places }: VolumeView): VolumeStep {
     if (step !== undefined) return step;
   }
   if (volume === undefined) return { kind: 'rest', because: 'the volume has no object', news: [] }; // ATT17
+  if (volume.spec?.csi === undefined)
+    return { kind: 'rest', because: 'it is attached through the status of its node', news: [] }; // ATT60
   const wanting = places.filter(({ pods, attachment }) => pods.length > 0 && attachment === undefined);
   const open = wanting.filter((place) => inTheWay(volume, place, places).length === 0);
   const next = oldest(open.filter(({ node }) => node !== undefined));
@@ -109,11 +112,17 @@ function newsOfAttaching(
 }
 
 export type NodeStep =
-  | { readonly kind: 'publish'; readonly names: readonly string[] }
-  | { readonly kind: 'rest'; readonly because: string };
+  | {
+      readonly kind: 'publish';
+      readonly names: readonly string[];
+      /** Of these the ones that only this node may have and that it is now offered. */
+      readonly reserves: readonly string[];
+      readonly news: readonly PodNews[];
+    }
+  | { readonly kind: 'rest'; readonly because: string; readonly news: readonly PodNews[] };
 
-/** Decides what node.status.volumesAttached offers (ATT20 to ATT23). */
-export function decideNode({ node, attachments }: NodeView): NodeStep {
+/** Decides what node.status.volumesAttached offers (ATT20 to ATT23, ATT60 to ATT63). */
+export function decideNode({ node, attachments, attachables }: NodeView): NodeStep {
   const names = new Set<string>();
   for (const { attachment, uniqueName, isWanted, isOverdue } of attachments) {
     if (uniqueName === undefined || attachment.metadata.deletionTimestamp !== undefined) continue; // ATT21
@@ -122,7 +131,34 @@ export function decideNode({ node, attachments }: NodeView): NodeStep {
     if (isWanted || mayUse) names.add(uniqueName); // ATT22
   }
   const published = (node.status?.volumesAttached ?? []).map(({ name }) => name);
+  const inUse = new Set(node.status?.volumesInUse);
+  const refused: NodeAttachable[] = [];
+  const reserves: string[] = [];
+  for (const attachable of attachables) {
+    const { uniqueName, pods, holders, isExclusive } = attachable;
+    const isOffered = published.includes(uniqueName);
+    if (isOffered) {
+      const mayUse = inUse.has(uniqueName) && !isOutOfService(node);
+      if (pods.length > 0 || mayUse) names.add(uniqueName); // ATT61
+    } else if (pods.length > 0) {
+      if (holders.length > 0) {
+        refused.push(attachable); // ATT62
+      } else {
+        names.add(uniqueName); // ATT60
+        if (isExclusive) reserves.push(uniqueName);
+      }
+    }
+  }
+  const news = refused.flatMap((attachable) => newsOfHolders(attachable, node.metadata.name));
   const isSame = published.length === names.size && published.every((name) => names.has(name));
-  if (isSame) return { kind: 'rest', because: 'volumesAttached is as it should be' };
-  return { kind: 'publish', names: [...names].sort() };
+  if (isSame) return { kind: 'rest', because: 'volumesAttached is as it should be', news };
+  return { kind: 'publish', names: [...names].sort(), reserves, news };
+}
+
+function newsOfHolders({ title, pods, holders }: NodeAttachable, nodeName: string): readonly PodNews[] {
+  const nodes = holders.map((holder) => `"${holder}"`).join(', ');
+  const message =
+    `Multi-Attach error for volume "${title}" Volume is already exclusively attached to node ${nodes} and ` +
+    `can't be attached to node "${nodeName}": it is held there until that node no longer uses it`;
+  return pods.map((pod) => ({ pod, message }));
 }

@@ -17,7 +17,7 @@ import { virtualClock } from '#testing/virtual-clock.ts';
 import { attachmentLoop } from './connect.ts';
 import { decideEviction } from './evict.ts';
 import { attachmentReconcile } from './reconcile.ts';
-import { attachmentIndexes, podIndexes, volumeIndexes } from './view.ts';
+import { attachmentIndexes, nodeIndexes, podIndexes, volumeIndexes } from './view.ts';
 
 const csi = { driver: 'd', volumeHandle: 'h' };
 const unique = uniqueVolumeName(csi);
@@ -62,7 +62,7 @@ function setUp() {
   };
   const reconcile = attachmentReconcile(deps, {
     pods: informers.informer(pods, podIndexes),
-    nodes: informers.informer(nodes),
+    nodes: informers.informer(nodes, nodeIndexes),
     claims: informers.informer(persistentVolumeClaims),
     volumes: informers.informer(persistentVolumes, volumeIndexes),
     drivers: informers.informer(csiDrivers),

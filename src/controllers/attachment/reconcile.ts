@@ -1,6 +1,6 @@
 // Carries out one step for one volume or one node. No policy here. Detaching goes through proveDetachable, whose live
 // reads have the last word over the caches, and its evidence is logged.
-import type { Pod } from '#api/generated/core-v1.ts';
+import type { Node, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import { type ApiObject, keyOf, type Stored } from '#api/object.ts';
 import { nodes, volumeAttachments } from '#api/resources.ts';
@@ -9,8 +9,9 @@ import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { attachmentName } from '#rules/attachment-name.ts';
 import { type DetachReason, proveDetachable } from '#rules/proofs.ts';
+import { Reservations } from '#rules/reservations.ts';
 import { BOOT_ID } from '#rules/well-known.ts';
-import { decideNode, decideVolume, type VolumeStep } from './decide.ts';
+import { decideNode, decideVolume, type PodNews, type VolumeStep } from './decide.ts';
 import { reconcileEviction } from './evict.ts';
 import { type AttachmentCaches, type IsOverdue, observeNode, observeVolume } from './view.ts';
 
@@ -20,13 +21,15 @@ const BEHIND_MS = 1000;
 interface Pass {
   readonly deps: LoopDeps;
   readonly caches: AttachmentCaches;
-  /** Volume to what was last said about it, so that a quiet world says nothing. */
+  /** Key to what was last said about it, so that a quiet world says nothing. */
   readonly said: Map<string, string>;
   /** Attachments that this process made and that were not attached yet when it looked last. */
   readonly made: Set<string>;
   readonly isOverdue: IsOverdue;
   /** Forced detaches by reason since the start (upstream's attachdetach_controller_forced_detaches). */
   readonly forced: Map<DetachReason, number>;
+  /** What was just offered to a node and may be offered to one only (ATT62). */
+  readonly offers: Reservations;
 }
 
 /** Keys are `volume/<name>`, `node/<name>` and `pod/<namespace>/<name>`. */
@@ -35,7 +38,15 @@ export function attachmentReconcile(
   caches: AttachmentCaches,
   isOverdue: IsOverdue = () => false,
 ): Reconcile {
-  const pass: Pass = { deps, caches, said: new Map(), made: new Set(), isOverdue, forced: new Map() };
+  const pass: Pass = {
+    deps,
+    caches,
+    said: new Map(),
+    made: new Set(),
+    isOverdue,
+    forced: new Map(),
+    offers: new Reservations(),
+  };
   return async (key, signal) => {
     try {
       const slash = key.indexOf('/');
@@ -59,7 +70,7 @@ async function reconcileVolume(pass: Pass, name: string, signal: AbortSignal): P
     case 'record-boot':
       return recordBoot(pass, step.attachment, signal);
     case 'rest':
-      tell(pass, name, step);
+      tell(pass, `volume/${name}`, step.news);
       tellAttached(pass, name);
       return { kind: 'settled' };
     default:
@@ -156,33 +167,72 @@ function behind(because: string): Outcome {
   return { kind: 'blocked', because, retryAfterMs: BEHIND_MS };
 }
 
-/** One field of the node's status, conditional on the whole node that was decided on: the agent writes beside us. */
+/**
+ * One field of the node's status, conditional on the whole node that was decided on: the agent writes beside us, and what
+ * it says it uses cannot have changed meanwhile.
+ */
 async function reconcileNode(pass: Pass, name: string, signal: AbortSignal): Promise<Outcome> {
-  const view = observeNode(pass.caches, name, pass.isOverdue);
+  const { isOverdue, caches, offers } = pass;
+  const isPending = (volume: string, node: string): boolean =>
+    offers.isHeldByOther(volume, node, caches.nodes.revision);
+  const view = observeNode(caches, name, { isOverdue, isPending });
   if (view === undefined) return { kind: 'settled' };
   const step = decideNode(view);
+  tell(pass, `node/${name}`, step.news);
   if (step.kind === 'rest') return { kind: 'settled' };
-  const { resourceVersion } = view.node.metadata;
-  const volumesAttached = step.names.map((volume) => ({ name: volume, devicePath: '' }));
+  for (const volume of step.reserves) offers.reserve(volume, name);
+  try {
+    const held = await holderOf(pass, step.reserves, name, signal);
+    if (held === undefined) {
+      const resourceVersion = await publish(pass, view.node, step.names, signal);
+      for (const volume of step.reserves) offers.confirm(volume, name, Number(resourceVersion));
+      return { kind: 'progressed', wrote: { informer: caches.nodes, resourceVersion } };
+    }
+    for (const volume of step.reserves) offers.release(volume);
+    return behind(held);
+  } catch (error) {
+    // A lost answer may have been a write: the next look at this name is a live one.
+    for (const volume of step.reserves) offers.release(volume);
+    throw error;
+  }
+}
+
+/** Another node that already has one of the volumes, read live: an earlier process may have offered it (ATT62). */
+async function holderOf(
+  { deps }: Pass,
+  volumes: readonly string[],
+  nodeName: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (volumes.length === 0) return undefined;
+  const { items } = await deps.api.list(nodes, {}, signal);
+  for (const { metadata, status } of items) {
+    if (metadata.name === nodeName) continue;
+    const held = status?.volumesAttached?.find(({ name }) => volumes.includes(name));
+    if (held !== undefined) return `node "${metadata.name}" is offered "${held.name}"`;
+  }
+  return undefined;
+}
+
+/** Returns the revision of the write. */
+async function publish(
+  { deps }: Pass,
+  { metadata: { name, resourceVersion } }: Stored<Node>,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const volumesAttached = names.map((volume) => ({ name: volume, devicePath: '' }));
   const patch = { metadata: { resourceVersion }, status: { volumesAttached } };
-  const written = await pass.deps.api.patch(
-    nodes,
-    { name },
-    { type: 'merge', patch, subresource: 'status' },
-    signal,
-  );
-  return {
-    kind: 'progressed',
-    wrote: { informer: pass.caches.nodes, resourceVersion: written.metadata.resourceVersion },
-  };
+  const status = { type: 'merge', patch, subresource: 'status' } as const;
+  return (await deps.api.patch(nodes, { name }, status, signal)).metadata.resourceVersion;
 }
 
 /** FailedAttachVolume on each pod that is kept waiting, once per message (ATT6). */
-function tell(pass: Pass, volume: string, { news }: Extract<VolumeStep, { kind: 'rest' }>): void {
+function tell(pass: Pass, about: string, news: readonly PodNews[]): void {
   const text = news.map(({ pod, message }) => `${keyOf(pod)} ${pod.metadata.uid} ${message}`).join('\n');
-  if (text === '') pass.said.delete(volume);
-  if (text === '' || pass.said.get(volume) === text) return;
-  pass.said.set(volume, text);
+  if (text === '') pass.said.delete(about);
+  if (text === '' || pass.said.get(about) === text) return;
+  pass.said.set(about, text);
   for (const { pod, message } of news) {
     pass.deps.events.record(asPod(pod), { type: 'Warning', reason: 'FailedAttachVolume', message });
   }

@@ -2,8 +2,10 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { CSIDriver, VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
+import { mayAttachToManyNodes } from '#rules/access-modes.ts';
 import { uniqueVolumeName } from '#rules/attachment-name.ts';
 import { claimKeyOf, isReservedFor } from '#rules/claim-ref.ts';
+import { inlineAttachables, isNodeAttachableName, nodeAttachableName } from '#rules/node-attachable.ts';
 import { isTerminal } from '#rules/pod-state.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
 import { BIND_COMPLETED } from '#rules/well-known.ts';
@@ -26,6 +28,8 @@ export interface AttachmentCaches {
 
 export const PODS_BY_CLAIM = 'attachment/claim';
 export const PODS_BY_NODE = 'attachment/node';
+export const PODS_BY_INLINE = 'attachment/inline';
+export const NODES_BY_OFFER = 'attachment/offer';
 export const VOLUMES_BY_BACKEND = 'attachment/backend';
 export const ATTACHMENTS_BY_VOLUME = 'attachment/volume';
 export const ATTACHMENTS_BY_NODE = 'attachment/node';
@@ -34,11 +38,24 @@ export const podIndexes = {
   [PODS_BY_CLAIM]: claimKeysOfPod,
   [PODS_BY_NODE]: ({ spec }: Pod): readonly string[] =>
     (spec?.nodeName ?? '') === '' ? [] : [spec?.nodeName ?? ''],
+  [PODS_BY_INLINE]: inlineAttachables,
+};
+/** What is attached without a VolumeAttachment, by the nodes that are offered it. */
+export const nodeIndexes = {
+  [NODES_BY_OFFER]: ({ status }: Node): readonly string[] =>
+    (status?.volumesAttached ?? []).map(({ name }) => name).filter(isNodeAttachableName),
 };
 export const volumeIndexes = {
-  [VOLUMES_BY_BACKEND]: ({ spec }: PersistentVolume): readonly string[] =>
-    spec?.csi === undefined ? [] : [uniqueVolumeName(spec.csi)],
+  [VOLUMES_BY_BACKEND]: (volume: PersistentVolume): readonly string[] => {
+    const name = statusNameOf(volume);
+    return name === undefined ? [] : [name];
+  },
 };
+
+/** The volume's name in the status of nodes; undefined for one that is not attached. */
+export function statusNameOf({ metadata, spec = {} }: PersistentVolume): string | undefined {
+  return spec.csi === undefined ? nodeAttachableName(spec, metadata.name ?? '') : uniqueVolumeName(spec.csi);
+}
 export const attachmentIndexes = {
   [ATTACHMENTS_BY_VOLUME]: ({ spec }: VolumeAttachment): readonly string[] => {
     const volume = spec.source.persistentVolumeName;
@@ -75,10 +92,26 @@ export interface NodeAttachment {
 /** Whether an attachment that nobody wants has waited longer than the cluster is configured to wait. */
 export type IsOverdue = (attachment: Stored<VolumeAttachment>, node: Stored<Node> | undefined) => boolean;
 
+/** A volume without VolumeAttachment that a pod of the node wants, or that the node is offered. */
+export interface NodeAttachable {
+  readonly uniqueName: string;
+  /** For messages: the PersistentVolume's name, or the unique one. */
+  readonly title: string;
+  /** Pods of the node that want it, the oldest first. */
+  readonly pods: readonly Stored<Pod>[];
+  /** Other nodes that are offered it, or are about to be; none where many nodes may have it. */
+  readonly holders: readonly string[];
+  readonly isExclusive: boolean;
+}
+
 export interface NodeView {
   readonly node: Stored<Node>;
   readonly attachments: readonly NodeAttachment[];
+  readonly attachables: readonly NodeAttachable[];
 }
+
+/** The node to which a volume was just offered by a write that the cache does not show yet, if it is another one. */
+export type PendingOffer = (uniqueName: string, nodeName: string) => boolean;
 
 /** Reads what concerns one volume, also one whose object is gone while attachments remain. */
 export function observeVolume(caches: AttachmentCaches, name: string, isOverdue: IsOverdue): VolumeView {
@@ -116,11 +149,14 @@ function attachmentsOf(
 }
 
 /** Pods on a node that use the volume's claim, while claim and volume are a pair and the driver attaches (ATT1). */
-function podsThatWant(caches: AttachmentCaches, volume: Stored<PersistentVolume>): readonly Stored<Pod>[] {
+export function podsThatWant(
+  caches: AttachmentCaches,
+  volume: Stored<PersistentVolume>,
+): readonly Stored<Pod>[] {
   const csi = volume.spec?.csi;
   const claimKey = claimKeyOf(volume);
-  if (csi === undefined || claimKey === undefined) return [];
-  if (caches.drivers.get(csi.driver)?.spec.attachRequired === false) return [];
+  if (statusNameOf(volume) === undefined || claimKey === undefined) return [];
+  if (csi !== undefined && caches.drivers.get(csi.driver)?.spec.attachRequired === false) return [];
   const claim = caches.claims.get(claimKey);
   if (claim === undefined || !isPair(claim, volume)) return [];
   return caches.pods
@@ -146,7 +182,7 @@ function byAge({ metadata: a }: Stored<Pod>, { metadata: b }: Stored<Pod>): numb
 export function observeNode(
   caches: AttachmentCaches,
   name: string,
-  isOverdue: IsOverdue,
+  { isOverdue, isPending }: { readonly isOverdue: IsOverdue; readonly isPending: PendingOffer },
 ): NodeView | undefined {
   const node = caches.nodes.get(name);
   if (node === undefined) return undefined;
@@ -161,7 +197,41 @@ export function observeNode(
       isOverdue: isOverdue(attachment, node),
     };
   });
-  return { node, attachments };
+  return { node, attachments, attachables: attachablesOf(caches, node, isPending) };
+}
+
+function attachablesOf(
+  caches: AttachmentCaches,
+  node: Stored<Node>,
+  isPending: PendingOffer,
+): readonly NodeAttachable[] {
+  const nodeName = node.metadata.name;
+  const offered = (node.status?.volumesAttached ?? []).map(({ name }) => name).filter(isNodeAttachableName);
+  const here = caches.pods.byIndex(PODS_BY_NODE, nodeName).filter((pod) => !isTerminal(pod));
+  const volumes = here.flatMap((pod) =>
+    volumesOfPod(caches, pod).flatMap((volume) => caches.volumes.get(volume) ?? []),
+  );
+  const claimed = volumes.flatMap(
+    (volume) => nodeAttachableName(volume.spec ?? {}, volume.metadata.name) ?? [],
+  );
+  const names = new Set([...offered, ...here.flatMap(inlineAttachables), ...claimed]);
+  return [...names].map((uniqueName): NodeAttachable => {
+    const objects = caches.volumes.byIndex(VOLUMES_BY_BACKEND, uniqueName);
+    const inline = caches.pods.byIndex(PODS_BY_INLINE, uniqueName).filter((pod) => !isTerminal(pod));
+    const users = [...inline, ...objects.flatMap((volume) => podsThatWant(caches, volume))];
+    // What stands in a pod itself has no access modes: its storage sees to it, as in Kubernetes.
+    const isExclusive = objects.some(({ spec }) => !mayAttachToManyNodes(spec?.accessModes));
+    const elsewhere = caches.nodes.byIndex(NODES_BY_OFFER, uniqueName).map(({ metadata }) => metadata.name);
+    const others = elsewhere.filter((one) => one !== nodeName);
+    const holders = isPending(uniqueName, nodeName) ? [...others, 'another node'] : others;
+    return {
+      uniqueName,
+      title: objects[0]?.metadata.name ?? uniqueName,
+      pods: users.filter(({ spec }) => spec?.nodeName === nodeName).sort(byAge),
+      holders: isExclusive ? holders : [],
+      isExclusive,
+    };
+  });
 }
 
 /** Names of volumes that a pod uses, as far as its claims are bound. */

@@ -13,7 +13,7 @@ import * as claims from './claim-writes.ts';
 import { decideClaim } from './decide.ts';
 import { decideVolume } from './decide-volume.ts';
 import { markedAnnotations } from './migration-mark.ts';
-import { Reservations } from './reservations.ts';
+import { Reservations } from '#rules/reservations.ts';
 import { SCRUBBER_NAMESPACE, scrubberPod } from './scrubber.ts';
 import type { ClaimStep, VolumeStep } from './steps.ts';
 import * as volumes from './volume-writes.ts';

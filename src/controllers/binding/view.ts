@@ -8,7 +8,7 @@ import { isTerminal, podLabel } from '#rules/pod-state.ts';
 import { claimKeysOfPod } from '#rules/pod-volumes.ts';
 import { classOfClaim, defaultClass } from '#rules/storage-class.ts';
 import { BIND_COMPLETED } from '#rules/well-known.ts';
-import type { Reservations } from './reservations.ts';
+import type { Reservations } from '#rules/reservations.ts';
 import { SCRUBBER_NAMESPACE, scrubberName, SCRUBS_AFTER } from './scrubber.ts';
 
 /** The part of an informer that a view reads. */
