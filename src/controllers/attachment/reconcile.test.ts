@@ -176,6 +176,17 @@ test('ATT15: a pod that the cache does not show yet keeps the attachment', async
   expect(api.writes).toEqual([]);
 });
 
+test('ATT24: what is being detached is not offered again to a pod that comes meanwhile', async () => {
+  const { api, pass } = setUp();
+  api.seed(nodes, aNode());
+  api.seed(volumeAttachments, anAttachment());
+  const detached = pass('volume/pv');
+  api.seed(pods, aPod());
+  expect(await pass('node/node-1')).toMatchObject({ kind: 'blocked' });
+  await detached;
+  expect(api.writes.filter(({ plural }) => plural === 'nodes')).toEqual([]);
+});
+
 test('ATT16: records the new boot of a node that wants it again', async () => {
   const { api, pass } = setUp();
   const nodeInfo = { bootID: 'boot-2' } as NonNullable<Node['status']>['nodeInfo'];

@@ -8,7 +8,7 @@ import { assert, assertNever } from '#base/assert.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { attachmentName } from '#rules/attachment-name.ts';
-import { type DetachReason, proveDetachable } from '#rules/proofs.ts';
+import { type DetachReason, lists, proveDetachable } from '#rules/proofs.ts';
 import { Reservations } from '#rules/reservations.ts';
 import { BOOT_ID } from '#rules/well-known.ts';
 import { decideNode, decideVolume, type PodNews, type VolumeStep } from './decide.ts';
@@ -30,6 +30,9 @@ interface Pass {
   readonly forced: Map<DetachReason, number>;
   /** What was just offered to a node and may be offered to one only (ATT62). */
   readonly offers: Reservations;
+  /** Attachments whose detach is under way, and by node what volumesAttached is just being set to (ATT24). */
+  readonly detaching: Set<string>;
+  readonly offering: Map<string, readonly string[]>;
 }
 
 /** Keys are `volume/<name>`, `node/<name>` and `pod/<namespace>/<name>`. */
@@ -46,6 +49,8 @@ export function attachmentReconcile(
     isOverdue,
     forced: new Map(),
     offers: new Reservations(),
+    detaching: new Set(),
+    offering: new Map(),
   };
   return async (key, signal) => {
     try {
@@ -66,7 +71,7 @@ async function reconcileVolume(pass: Pass, name: string, signal: AbortSignal): P
     case 'attach':
       return attach(pass, step, signal);
     case 'detach':
-      return detach(pass, step.attachment, signal);
+      return detachAlone(pass, step.attachment, signal);
     case 'record-boot':
       return recordBoot(pass, step.attachment, signal);
     case 'rest':
@@ -109,6 +114,29 @@ async function attach(
   const created = await pass.deps.api.create(volumeAttachments, attachment, signal);
   pass.made.add(created.metadata.name);
   return wrote(pass, created);
+}
+
+/**
+ * A proof is about one moment. Were the volume offered again between the proof and the delete, its node could begin to
+ * use it just when it is taken away; so the two exclude each other (ATT24).
+ */
+async function detachAlone(
+  pass: Pass,
+  attachment: Stored<VolumeAttachment>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { nodeName } = attachment.spec;
+  const { name } = attachment.metadata;
+  const node = pass.caches.nodes.get(nodeName);
+  if (node !== undefined && lists(pass.offering.get(nodeName), node, name)) {
+    return behind(`volumesAttached of node "${nodeName}" is being written`);
+  }
+  pass.detaching.add(name);
+  try {
+    return await detach(pass, attachment, signal);
+  } finally {
+    pass.detaching.delete(name);
+  }
 }
 
 async function detach(
@@ -180,20 +208,26 @@ async function reconcileNode(pass: Pass, name: string, signal: AbortSignal): Pro
   const step = decideNode(view);
   tell(pass, `node/${name}`, step.news);
   if (step.kind === 'rest') return { kind: 'settled' };
+  const isLeaving = view.attachments.some(
+    ({ attachment, uniqueName = '' }) =>
+      pass.detaching.has(attachment.metadata.name) && step.names.includes(uniqueName),
+  );
+  if (isLeaving) return behind('a volume that is to be offered is being detached'); // ATT24
   for (const volume of step.reserves) offers.reserve(volume, name);
+  pass.offering.set(name, step.names);
+  let resourceVersion: string | undefined;
   try {
     const held = await holderOf(pass, step.reserves, name, signal);
-    if (held === undefined) {
-      const resourceVersion = await publish(pass, view.node, step.names, signal);
-      for (const volume of step.reserves) offers.confirm(volume, name, Number(resourceVersion));
-      return { kind: 'progressed', wrote: { informer: caches.nodes, resourceVersion } };
+    if (held !== undefined) return behind(held);
+    resourceVersion = await publish(pass, view.node, step.names, signal);
+    return { kind: 'progressed', wrote: { informer: caches.nodes, resourceVersion } };
+  } finally {
+    pass.offering.delete(name);
+    for (const volume of step.reserves) {
+      // A lost answer may have been a write: the next look at this name is a live one.
+      if (resourceVersion === undefined) offers.release(volume);
+      else offers.confirm(volume, name, Number(resourceVersion));
     }
-    for (const volume of step.reserves) offers.release(volume);
-    return behind(held);
-  } catch (error) {
-    // A lost answer may have been a write: the next look at this name is a live one.
-    for (const volume of step.reserves) offers.release(volume);
-    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { certaintyOf } from '#csi/csi-error.ts';
 import type { GrpcCode } from '#transport/grpc.ts';
 import { uniqueVolumeName } from '#rules/attachment-name.ts';
 import { BOOT_ID, HONOURS_BOOT_ID, OUT_OF_SERVICE_TAINT } from '#rules/well-known.ts';
+import type { Change } from '../cluster/history.ts';
 import { type CsiCall, subjectOf } from '../simulation/scripted-csi.ts';
 import { asked, type Invariant, type Moment, placeOf } from './world.ts';
 
@@ -144,17 +145,51 @@ function needsAttachment({ world }: Moment): boolean {
   return world.calls.some(({ method }) => method === 'controllerPublishVolume');
 }
 
+/**
+ * What each node has let go: it neither used the volume nor was offered it, and has not been offered it since. What it
+ * reports to want to use after that it does not begin to use: it waits for the offer.
+ */
+class LetGo {
+  readonly #listed = new Map<string, ReadonlySet<string>>();
+  readonly #letGo = new Set<string>();
+
+  change({ key }: Change, { objects }: Moment): void {
+    const { plural, name } = placeOf(key);
+    if (plural !== 'nodes') return;
+    const { volumesAttached = [], volumesInUse = [] } = objects.nodes.get(name)?.status ?? {};
+    const offered = volumesAttached.map((one) => one.name);
+    const listed = new Set([...offered, ...volumesInUse]);
+    for (const volume of this.#listed.get(name) ?? []) {
+      if (!listed.has(volume)) this.#letGo.add(`${name} ${volume}`);
+    }
+    for (const volume of offered) this.#letGo.delete(`${name} ${volume}`);
+    this.#listed.set(name, listed);
+  }
+
+  has(node: string, volume: string): boolean {
+    return this.#letGo.has(`${node} ${volume}`);
+  }
+}
+
 const detachedByProof: Invariant = {
   id: 'I-17',
   says: 'ControllerUnpublish is sent only when the node let go or is fenced',
-  watch: believing((call, beliefs, { world, objects }) => {
+  watch: (report) => {
+    const letGo = new LetGo();
+    const watcher = detachChecked(letGo)(report);
+    return { ...watcher, change: (change, now) => letGo.change(change, now) };
+  },
+};
+
+const detachChecked = (letGo: LetGo): Invariant['watch'] =>
+  believing((call, beliefs, { world, objects }) => {
     if (call.method !== 'controllerUnpublishVolume') return undefined;
     const id = asked(call, 'volumeId');
     const name = asked(call, 'nodeId');
     const node = objects.nodes.get(name);
     if ((node?.spec?.taints ?? []).some(({ key }) => key === OUT_OF_SERVICE_TAINT)) return undefined;
     const unique = uniqueVolumeName({ driver: world.driver, volumeHandle: id });
-    const isUsed = (node?.status?.volumesInUse ?? []).includes(unique);
+    const isUsed = (node?.status?.volumesInUse ?? []).includes(unique) && !letGo.has(name, unique);
     const held = [...beliefs.find('published', id, name), ...beliefs.find('staged', id, name)][0];
     if (!isUsed && held === undefined) return undefined;
     const attachment = [...objects.attachments.values()].find(
@@ -167,8 +202,7 @@ const detachedByProof: Invariant = {
     if (honours && recorded !== undefined && recorded !== node?.status?.nodeInfo?.bootID) return undefined;
     const why = held === undefined ? 'reports it in use' : `may have it ${held.kind} at "${held.path}"`;
     return `ControllerUnpublish("${id}", "${name}") while the node ${why}`;
-  }),
-};
+  });
 
 const SINGLE = new Set(['SINGLE_NODE_WRITER', 'SINGLE_NODE_SINGLE_WRITER', 'SINGLE_NODE_MULTI_WRITER']);
 

@@ -85,6 +85,8 @@ const constant: Invariant = {
   says: 'the arguments of CreateVolume for one name stay the same while its outcome is unknown',
   watch: (report) => {
     const open = new Map<string, string>();
+    /** Names whose only answers so far say that there is no room. */
+    const full = new Map<string, number>();
     return {
       callBegins(call) {
         if (call.method !== CREATE) return;
@@ -101,6 +103,15 @@ const constant: Invariant = {
         if (call.method === CREATE && isFinal && code !== 'OK' && call.effects.length === 0) {
           open.delete(asked(call, 'name'));
         }
+        if (call.method !== CREATE) return;
+        const name = asked(call, 'name');
+        // One answer may be the transport's; a second in a row is the driver's (PRV13).
+        const times =
+          code === 'RESOURCE_EXHAUSTED' && open.has(name) ? (full.get(name) ?? 0) + 1 : Number.NaN;
+        full.set(name, times);
+        if (times !== 2) return;
+        open.delete(name);
+        full.delete(name);
       },
     };
   },
