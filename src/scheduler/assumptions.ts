@@ -3,6 +3,7 @@
 // node again. Forgetting an assumption undoes all of it at once.
 import type { Pod } from '#api/generated/core-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
+import { DeclinedNodes } from './declined-nodes.ts';
 
 /** What is to be done for one delayed claim of the pod. */
 export type Plan =
@@ -28,6 +29,8 @@ export interface Places {
 }
 
 export class Assumptions {
+  /** Where assumptions have failed because no volume could be made. */
+  readonly declined = new DeclinedNodes();
   readonly #places: Places;
   readonly #byPod = new Map<string, Assumption>();
   readonly #podsByClaim = new Map<string, Set<string>>();

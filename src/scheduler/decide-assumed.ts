@@ -17,7 +17,8 @@ export type AssumedStep =
   | { readonly kind: 'reserve'; readonly claim: Claim; readonly volume: Volume }
   | { readonly kind: 'select'; readonly claim: Claim }
   | { readonly kind: 'wait'; readonly because: string }
-  | { readonly kind: 'give-up'; readonly because: string }
+  /** `isDeclined`: the volumes were not made, and may be elsewhere. */
+  | { readonly kind: 'give-up'; readonly because: string; readonly isDeclined?: boolean }
   | { readonly kind: 'bind' };
 
 /** What the caches say now about the objects of an assumption. */
@@ -25,6 +26,9 @@ export type AssumedView = Pick<SchedulerCaches, 'claims' | 'volumes' | 'nodes'>;
 
 /** Decides the next step; `now` is monotonic, as the assumption's deadline is. */
 export function decideAssumed(assumption: Assumption, view: AssumedView, now: number): AssumedStep {
+  const { nodeName } = assumption;
+  if (view.nodes.get(nodeName) === undefined)
+    return { kind: 'give-up', because: `node "${nodeName}" was deleted` }; // SCH63
   const steps = assumption.plans.map((plan) => stepOfPlan(assumption, plan, view));
   for (const kind of ['give-up', 'reserve', 'select'] as const) {
     const step = steps.find((one) => one?.kind === kind);
@@ -34,7 +38,7 @@ export function decideAssumed(assumption: Assumption, view: AssumedView, now: nu
   if (waiting === undefined) return { kind: 'bind' }; // SCH65
   if (now < assumption.deadline) return waiting; // SCH62
   const because = waiting.kind === 'wait' ? waiting.because : '';
-  return { kind: 'give-up', because: `timed out waiting for the condition: ${because}` }; // SCH66
+  return { kind: 'give-up', because: `timed out waiting for the condition: ${because}`, isDeclined: true }; // SCH66
 }
 
 /** What one claim still needs; undefined when it is bound to a volume that reaches the node. */
@@ -58,8 +62,7 @@ function stepOfBound({ nodeName }: Assumption, claim: Claim, view: AssumedView):
   const volume = view.volumes.get(name);
   if (volume === undefined) return { kind: 'wait', because: `volume "${name}" is not seen yet` };
   const node = view.nodes.get(nodeName);
-  if (node === undefined) return { kind: 'give-up', because: `node "${nodeName}" was deleted` };
-  if (volumeReachesNode(volume, node)) return undefined;
+  if (node === undefined || volumeReachesNode(volume, node)) return undefined;
   return { kind: 'give-up', because: `volume "${name}" refuses node "${nodeName}" in spec.nodeAffinity` }; // SCH64
 }
 
@@ -81,5 +84,5 @@ function stepOfProvision({ nodeName }: Assumption, claim: Claim, isWritten: bool
     selected === ''
       ? `the provisioner of claim "${key}" asks for another node`
       : `claim "${key}" is being provisioned for node "${selected}"`;
-  return { kind: 'give-up', because }; // SCH63
+  return { kind: 'give-up', because, isDeclined: selected === '' }; // SCH63
 }

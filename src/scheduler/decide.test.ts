@@ -388,3 +388,30 @@ test('SCH14: an assumed pod counts on its node', () => {
   const world = { pod: { containers: [needs('3')] }, claims: [aClaim({ name: 'else' })] };
   expect(assumeOther(world, { claim: 'else' }, 'n1')).toMatchObject({ kind: 'refuse' });
 });
+
+test('SCH49: where the volumes could not be made is chosen again only when no other node fits', () => {
+  const { sources, pod } = setUp({
+    pod: withClaim,
+    claims: [aClaim()],
+    nodes: [{}, { name: 'n2' }, { name: 'n3', spec: { unschedulable: true } }],
+  });
+  const chosen: string[] = [];
+  for (let at = 0; at < 4; at++) {
+    const placed = placementOf(sources, pod);
+    const nodeName = placed.kind === 'place' ? placed.nodeName : '';
+    chosen.push(nodeName);
+    sources.assumptions.declined.decline(pod, nodeName, at);
+  }
+  expect(chosen).toEqual(['n1', 'n2', 'n1', 'n2']);
+});
+
+test('SCH49: a pod is tried again at growing distances, and one of the same name begins anew', () => {
+  const { sources, pod } = setUp({ pod: withClaim, claims: [aClaim()] });
+  const { declined } = sources.assumptions;
+  expect([0, 1, 2, 3, 4, 5].map(() => declined.decline(pod, 'n1', 100))).toEqual([
+    1000, 2000, 4000, 8000, 10_000, 10_000,
+  ]);
+  expect([declined.delayOf(pod, 600), declined.delayOf(pod, 20_000)]).toEqual([9500, 0]);
+  const other = { ...pod, metadata: { ...pod.metadata, uid: 'other' } };
+  expect([declined.delayOf(other, 600), declined.for(other).size]).toEqual([0, 0]);
+});

@@ -85,6 +85,11 @@ function* choose(
   gates: FeatureGates,
 ): Generator<undefined, Evaluation | undefined, undefined> {
   if (candidates.length < 2) return candidates[0];
+  if (view.declined.size > 0) {
+    const open = candidates.filter(({ state }) => !view.declined.has(state.node.metadata.name));
+    if (open.length === 0) return longestAgo(view.declined, candidates);
+    if (open.length < candidates.length) return yield* choose({ ...view, declined: NOWHERE }, open, gates);
+  }
   const spread = yield* spreadScores(
     view,
     candidates.map(({ state }) => state.node),
@@ -92,6 +97,20 @@ function* choose(
   const nearPods = yield* podPreference(view);
   const capacity = gates.StorageCapacityScoring ? capacityScores(view.claims) : undefined;
   return bestCandidate(candidates, { spread, nearPods, capacity });
+}
+
+const NOWHERE: ReadonlySet<string> = new Set();
+
+/** Of nodes that have all declined the one that did so first: its room may have changed (SCH49). */
+function longestAgo(
+  declined: ReadonlySet<string>,
+  candidates: readonly Evaluation[],
+): Evaluation | undefined {
+  for (const name of declined) {
+    const found = candidates.find(({ state }) => state.node.metadata.name === name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function pacer(evaluations: Evaluations): { isDue(): boolean } {

@@ -59,6 +59,7 @@ async function reconcilePod(pass: Pass, key: string, signal: AbortSignal): Promi
   if (known !== undefined && known.pod.metadata.uid !== pod?.metadata.uid) assumptions.forget(key); // SCH67
   if (pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) {
     assumptions.forget(key); // SCH67
+    assumptions.declined.forget(key);
     waiting.forget(key);
     return { kind: 'settled' };
   }
@@ -75,7 +76,8 @@ async function placePod(pass: Pass, pod: Stored<Pod>, signal: AbortSignal): Prom
   const { assumptions, waiting, deps } = pass;
   const known = assumptions.get(keyOf(pod));
   if (known !== undefined) return await pursue(pass, known, signal);
-  const delay = waiting.delayOf(pod, deps.clock.elapsed());
+  const now = deps.clock.elapsed();
+  const delay = Math.max(waiting.delayOf(pod, now), assumptions.declined.delayOf(pod, now));
   if (delay > 0) return { kind: 'blocked', because: 'it was refused a moment ago', retryAfterMs: delay }; // SCH74
   const released = await releaseFromGoneNode(pass, pod, signal);
   if (released !== undefined) return released;
@@ -102,6 +104,7 @@ async function servePlaced(pass: Pass, pod: Stored<Pod>, signal: AbortSignal): P
   const { assumptions, waiting } = pass;
   if (!hasDelayedClaim(pass, pod)) {
     assumptions.forget(key); // SCH67
+    assumptions.declined.forget(key);
     waiting.forget(key);
     return { kind: 'settled' };
   }
@@ -186,7 +189,7 @@ async function pursue(pass: Pass, assumption: Assumption, signal: AbortSignal): 
       return { kind: 'blocked', because: step.because, retryAfterMs };
     }
     case 'give-up':
-      return giveUp(pass, assumption, step.because);
+      return giveUp(pass, assumption, step);
     case 'bind':
       return await bindPod(pass, assumption, signal);
     default:
@@ -221,9 +224,17 @@ function claimForNode(claim: Stored<PersistentVolumeClaim>, nodeName: string): S
 }
 
 /** SCH66, SCH63: everything assumed is undone at once; what was written stays and leads to the same node. */
-function giveUp(pass: Pass, assumption: Assumption, because: string): Outcome {
-  pass.assumptions.forget(keyOf(assumption.pod));
+function giveUp(
+  pass: Pass,
+  assumption: Assumption,
+  { because, isDeclined = false }: Extract<AssumedStep, { kind: 'give-up' }>,
+): Outcome {
+  const { pod, nodeName } = assumption;
+  const { assumptions, deps } = pass;
+  assumptions.forget(keyOf(pod));
   const message = `running PreBind plugin "VolumeBinding": binding volumes: ${because}`;
-  tell(pass.deps, assumption.pod, { type: 'Warning', reason: 'FailedScheduling', message });
-  return { kind: 'blocked', because, retryAfterMs: RETRY_MS };
+  tell(deps, pod, { type: 'Warning', reason: 'FailedScheduling', message });
+  const now = deps.clock.elapsed();
+  const retryAfterMs = isDeclined ? assumptions.declined.decline(pod, nodeName, now) : RETRY_MS; // SCH49
+  return { kind: 'blocked', because, retryAfterMs };
 }

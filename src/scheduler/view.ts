@@ -58,6 +58,8 @@ export interface PodView {
   labelsOfNamespace(name: string): Readonly<Record<string, string>> | undefined;
   /** By node: pods of at least this one's priority that a preemption made room for there. */
   readonly nominated: ReadonlyMap<string, readonly PlacedPod[]>;
+  /** Nodes for which the pod's volumes could not be made, the one longest ago first. */
+  readonly declined: ReadonlySet<string>;
   /** Keys of pods imagined away. */
   readonly without: ReadonlySet<string>;
 }
@@ -72,13 +74,14 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 /** Reads what concerns the placement of one pod. */
 export function observePod(sources: Sources, pod: Stored<Pod>): PodView {
-  const { caches, state } = sources;
+  const { caches, state, assumptions } = sources;
   return {
     facts: factsOf(pod),
     claims: claimsOfPod(pod).map((use) => observeClaim(sources, pod, use)),
     cluster: state,
     labelsOfNamespace: (name) => caches.namespaces.get(name)?.metadata.labels,
     nominated: observeNominated(sources, pod),
+    declined: assumptions.declined.for(pod),
     without: NOBODY,
   };
 }
