@@ -2,6 +2,7 @@
 import type * as coordination from './generated/coordination-v1.ts';
 import type * as core from './generated/core-v1.ts';
 import type * as groupsnapshot from './generated/groupsnapshot-v1.ts';
+import type * as policy from './generated/policy-v1.ts';
 import type * as scheduling from './generated/scheduling-v1.ts';
 import type * as snapshot from './generated/snapshot-v1.ts';
 import type * as storage from './generated/storage-v1.ts';
@@ -70,6 +71,12 @@ export const priorityClasses = resource<scheduling.PriorityClass>(
   'priorityclasses',
   'PriorityClass',
   false,
+);
+export const podDisruptionBudgets = resource<policy.PodDisruptionBudget>(
+  'policy',
+  'poddisruptionbudgets',
+  'PodDisruptionBudget',
+  true,
 );
 const SNAPSHOT = 'snapshot.storage.k8s.io';
 export const volumeSnapshots = resource<snapshot.VolumeSnapshot>(

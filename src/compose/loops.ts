@@ -11,6 +11,7 @@ import { type ElectionOptions, leaderElected } from '#client/leader-election.ts'
 import type { LoopDeps, Service } from '#client/loop.ts';
 import { attachmentLoop } from '#controllers/attachment/connect.ts';
 import { bindingLoop } from '#controllers/binding/connect.ts';
+import { disruptionLoop } from '#controllers/disruption/connect.ts';
 import { expansionLoop } from '#controllers/expansion/connect.ts';
 import { ephemeralLoop } from '#controllers/ephemeral/connect.ts';
 import { namespacesLoop } from '#controllers/namespaces/connect.ts';
@@ -106,6 +107,12 @@ const LOOPS: readonly NamedLoop[] = [
     component: 'serviceaccount-controller',
     kubernetesNames: ['serviceaccount-controller'],
     make: (deps) => serviceAccountsLoop(deps),
+  },
+  {
+    name: 'disruption',
+    component: 'controllermanager',
+    kubernetesNames: ['disruption-controller'],
+    make: (deps) => disruptionLoop(deps),
   },
   {
     name: 'quota',

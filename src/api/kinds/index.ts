@@ -15,6 +15,7 @@ import { nodeKind } from './node.ts';
 import { persistentVolumeClaimKind } from './persistent-volume-claim.ts';
 import { persistentVolumeKind } from './persistent-volume.ts';
 import { podKind } from './pod.ts';
+import { podDisruptionBudgetKind } from './pod-disruption-budget.ts';
 import { priorityClassKind } from './priority-class.ts';
 import { resourceQuotaKind } from './resource-quota.ts';
 import { secretKind } from './secret.ts';
@@ -43,6 +44,7 @@ export const servedKinds: readonly KindDefinition[] = [
   resourceQuotaKind,
   limitRangeKind,
   priorityClassKind,
+  podDisruptionBudgetKind,
   customResourceDefinitionKind,
   ...builtInCustomKinds(),
 ];

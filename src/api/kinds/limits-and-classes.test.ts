@@ -230,3 +230,79 @@ test('KND43: the claim of an ephemeral volume has a possible name, and only labe
     has('spec.volumes[0].name: Invalid value: "scratch": PVC name'),
   ]);
 });
+
+const budget = (spec: JsonObject): JsonObject => ({ spec });
+
+test.each<[string, JsonObject, readonly string[]]>([
+  ['numbers', { minAvailable: 0, selector: {} }, []],
+  ['a percentage', { maxUnavailable: '100%', unhealthyPodEvictionPolicy: 'AlwaysAllow' }, []],
+  ['nothing', {}, []],
+  [
+    'both',
+    { minAvailable: 1, maxUnavailable: 1 },
+    [has('minAvailable and maxUnavailable cannot be both set') as string],
+  ],
+  [
+    'a negative number',
+    { minAvailable: -1 },
+    ['spec.minAvailable: Invalid value: -1: must be greater than or equal to 0'],
+  ],
+  [
+    'too much',
+    { maxUnavailable: '101%' },
+    ['spec.maxUnavailable: Invalid value: "101%": must not be greater than 100%'],
+  ],
+  [
+    'some text',
+    { maxUnavailable: '5' },
+    [
+      `spec.maxUnavailable: Invalid value: "5": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')`,
+    ],
+  ],
+  [
+    'an unknown policy',
+    { unhealthyPodEvictionPolicy: 'Never' },
+    [
+      'spec.unhealthyPodEvictionPolicy: Unsupported value: "Never": supported values: "AlwaysAllow", "IfHealthyBudget"',
+    ],
+  ],
+  [
+    'a selector without values',
+    { selector: { matchExpressions: [{ key: 'app', operator: 'In' }] } },
+    [has('spec.selector.matchExpressions[0].values: Required value')] as string[],
+  ],
+])('KND44: a disruption budget with %s', (_, spec, expected) => {
+  expect(causes('PodDisruptionBudget', budget(spec))).toEqual(expected);
+  expect(updateCauses('PodDisruptionBudget', budget(spec), budget({ minAvailable: 3 }))).toEqual(expected);
+});
+
+test('KND44: the generation of a disruption budget rises with its spec, and its status is written apart', () => {
+  const kind = kindOf('PodDisruptionBudget');
+  const made = kind.prepareForCreate({
+    metadata: {},
+    spec: { minAvailable: 1 },
+    status: { expectedPods: 1 },
+  });
+  expect(made).toEqual({ metadata: { generation: 1 }, spec: { minAvailable: 1 } });
+  const same = kind.prepareForUpdate({ ...made, status: { expectedPods: 2 } }, made);
+  expect(same).toEqual(made);
+  const changed = kind.prepareForUpdate({ ...made, spec: { maxUnavailable: '50%' } }, made);
+  expect(changed['metadata']).toEqual({ generation: 2 });
+  const status = { disruptionsAllowed: -1 };
+  expect(kind.validateStatusUpdate({ ...made, status }, made).map(fieldErrorText)).toEqual([
+    'status.disruptionsAllowed: Invalid value: -1: must be greater than or equal to 0',
+  ]);
+});
+
+test('KND32: the cells of a disruption budget', () => {
+  const { row } = kindOf('PodDisruptionBudget');
+  const creationTimestamp = '2026-01-01T00:00:00Z';
+  const now = Date.parse('2026-01-01T00:05:00Z');
+  const object = {
+    metadata: { creationTimestamp },
+    spec: { minAvailable: 2 },
+    status: { disruptionsAllowed: 1 },
+  };
+  expect(row(object, now)).toEqual(['2', 'N/A', 1, '5m']);
+  expect(row({ ...object, spec: { maxUnavailable: '25%' } }, now).slice(0, 2)).toEqual(['N/A', '25%']);
+});
