@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
+import type { LabelSelector } from '#api/generated/meta-v1.ts';
 import type { Node, PersistentVolume, Pod, PodAffinityTerm } from '#api/generated/core-v1.ts';
 import type { CSIStorageCapacity } from '#api/generated/storage-v1.ts';
 import { capacityFor, capacityScore, largestVolume, reachesCapacity } from './capacity.ts';
 import { CountedIds, exceedsLimit } from './limits.ts';
 import { affinityTermsOf, selectsPod } from './pod-affinity.ts';
-import { isVictimFor, keepsBefore, leastHarm, mayPreempt } from './preemption.ts';
+import { budgetCounter, isVictimFor, keepsBefore, leastHarm, mayPreempt } from './preemption.ts';
 import { countsForSpread, isSpreadPlace, skewAt, spreadConstraintsOf } from './topology-spread.ts';
 import { hasZoneLabels, refusingZoneLabel } from './zone-labels.ts';
 
@@ -449,7 +451,7 @@ describe('preemption', () => {
     expect(kept).toEqual(['old', 'young', 'low']);
   });
 
-  const eviction = (nodeName: string, ...victims: Pod[]) => ({ nodeName, victims });
+  const eviction = (nodeName: string, ...victims: Pod[]) => ({ nodeName, victims, violations: 0 });
   test.each([
     {
       when: 'the highest victim is lower',
@@ -468,9 +470,76 @@ describe('preemption', () => {
       node: 'b',
     },
     { when: 'nothing differs', of: [eviction('b', aPod(1)), eviction('a', aPod(1))], node: 'a' },
+    {
+      when: 'it violates fewer budgets, whatever else',
+      of: [{ ...eviction('a', aPod(1)), violations: 1 }, eviction('b', aPod(5), aPod(5))],
+      node: 'b',
+    },
     { when: 'there is none', of: [], node: undefined },
   ])('RUL193: takes $node when $when', ({ of, node }) => {
     expect(leastHarm(of)?.nodeName).toBe(node);
+  });
+});
+
+describe('disruption budgets', () => {
+  const web = { app: 'web' };
+  const aBudget = (
+    disruptionsAllowed: number,
+    more: { namespace?: string; selector?: LabelSelector; disruptedPods?: Record<string, string> } = {},
+  ): PodDisruptionBudget => {
+    const { namespace = 'shop', selector = { matchLabels: web }, disruptedPods = {} } = more;
+    return {
+      metadata: { namespace, name: 'b' },
+      spec: { selector },
+      status: { disruptionsAllowed, disruptedPods },
+    };
+  };
+  const aPod = (name: string, labels: Readonly<Record<string, string>> = web): Pod => ({
+    metadata: { namespace: 'shop', name, labels },
+  });
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => aPod(name));
+  test.each([
+    { when: 'there is none', budgets: [], violates: [false, false, false] },
+    { when: 'one may go', budgets: [aBudget(1)], violates: [false, true, true] },
+    { when: 'all may go', budgets: [aBudget(3)], violates: [false, false, false] },
+    { when: 'one of two allows it', budgets: [aBudget(3), aBudget(0)], violates: [true, true, true] },
+    {
+      when: 'one was counted by the server',
+      budgets: [aBudget(1, { disruptedPods: { a: '2026-01-01T00:00:00Z' } })],
+      violates: [false, false, true],
+    },
+    {
+      when: 'it is of another namespace',
+      budgets: [aBudget(0, { namespace: 'home' })],
+      violates: [false, false, false],
+    },
+    {
+      when: 'its selector is empty',
+      budgets: [aBudget(0, { selector: {} })],
+      violates: [false, false, false],
+    },
+    {
+      when: 'it has no selector or status yet',
+      budgets: [{ metadata: { namespace: 'shop' } }],
+      violates: [false, false, false],
+    },
+    {
+      when: 'it was not counted yet',
+      budgets: [{ metadata: { namespace: 'shop' }, spec: { selector: { matchLabels: web } } }],
+      violates: [true, true, true],
+    },
+  ])('RUL194: three pods violate $violates when $when', ({ budgets, violates }) => {
+    const begin = budgetCounter(budgets);
+    const count = begin();
+    expect([a, b, c].map((pod) => pod !== undefined && count(pod))).toEqual(violates);
+    const again = begin();
+    expect(a !== undefined && again(a)).toBe(violates[0]);
+  });
+
+  test('RUL194: a pod without labels violates nothing', () => {
+    const everyoneButDb = { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['db'] }] };
+    const begin = budgetCounter([aBudget(0, { selector: everyoneButDb })]);
+    expect([begin()(aPod('a', {})), begin()(aPod('a'))]).toEqual([false, true]);
   });
 });
 

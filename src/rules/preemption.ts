@@ -1,5 +1,7 @@
 // Who may push whom off a node, and which of several ways to make room does least harm.
 import type { Pod } from '#api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
+import { matchesLabels, selectorFromObject } from '#api/selector.ts';
 
 export function priorityOf(pod: Pod): number {
   return pod.spec?.priority ?? 0;
@@ -26,13 +28,43 @@ function startOf(pod: Pod): string {
   return pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '';
 }
 
+/**
+ * Returns what begins a count of pods against the budgets that select them, in the order in which they are asked about
+ * (RUL194): each takes one of the disruptions allowed, and violates when none is left. Pods in disruptedPods were counted
+ * by the server already, and a budget without a selector, or with an empty one, counts nobody here.
+ */
+export function budgetCounter(budgets: Iterable<PodDisruptionBudget>): () => (pod: Pod) => boolean {
+  const known = [...budgets].flatMap(({ metadata, spec, status = {} }) => {
+    const selector = selectorFromObject(spec?.selector);
+    if (selector.nothing === true || selector.requirements.length === 0) return [];
+    const { disruptionsAllowed = 0, disruptedPods = {} } = status;
+    return [{ namespace: metadata.namespace, selector, disruptedPods, disruptionsAllowed }];
+  });
+  return () => {
+    const open = known.map((budget) => ({ ...budget, left: budget.disruptionsAllowed }));
+    return ({ metadata: { namespace, name = '', labels = {} } }) => {
+      if (Object.keys(labels).length === 0) return false;
+      let violates = false;
+      for (const budget of open) {
+        if (budget.namespace !== namespace || Object.hasOwn(budget.disruptedPods, name)) continue;
+        if (!matchesLabels(budget.selector, labels)) continue;
+        budget.left--;
+        if (budget.left < 0) violates = true;
+      }
+      return violates;
+    };
+  };
+}
+
 export interface Eviction<P extends Pod = Pod> {
   readonly nodeName: string;
   readonly victims: readonly P[];
+  /** How many of the victims a disruption budget wants to keep. */
+  readonly violations: number;
 }
 
 /**
- * The eviction that does least harm (RUL193): the lowest highest-priority victim, then the lowest sum of priorities,
+ * The eviction that does least harm (RUL193): the fewest violated budgets, the lowest highest-priority victim, then the lowest sum of priorities,
  * then the fewest victims, then the one whose most important victim started last, then the first node by name.
  */
 export function leastHarm<P extends Pod>(evictions: readonly Eviction<P>[]): Eviction<P> | undefined {
@@ -46,6 +78,7 @@ const SUM_OFFSET = 2 ** 31;
 
 function isLessHarm(a: Eviction, b: Eviction): boolean {
   const differences = [
+    a.violations - b.violations,
     highest(a) - highest(b),
     sumOf(a) - sumOf(b),
     a.victims.length - b.victims.length,

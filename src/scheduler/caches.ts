@@ -6,6 +6,7 @@ import type {
   PersistentVolumeClaim,
   Pod,
 } from '#api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
 import type {
   CSIDriver,
   CSINode,
@@ -44,6 +45,7 @@ interface CachedTypes {
   readonly attachments: VolumeAttachment;
   readonly capacities: CSIStorageCapacity;
   readonly namespaces: Namespace;
+  readonly budgets: PodDisruptionBudget;
 }
 
 export type SchedulerCaches = { readonly [K in keyof CachedTypes]: Cache<CachedTypes[K]> };

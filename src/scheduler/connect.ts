@@ -9,6 +9,7 @@ import {
   namespaces,
   nodes,
   persistentVolumeClaims,
+  podDisruptionBudgets,
   persistentVolumes,
   pods,
   storageClasses,
@@ -55,6 +56,7 @@ export function schedulerCaches(informers: InformerSource) {
     attachments: informers.informer(volumeAttachments),
     capacities: informers.informer(csiStorageCapacities, capacityIndexes),
     namespaces: informers.informer(namespaces),
+    budgets: informers.informer(podDisruptionBudgets),
   };
 }
 

@@ -1,9 +1,16 @@
-// Whom to push off a node so that a pod of higher priority fits. Pure; rules SCH80 to SCH88 of SPEC.md. On each hopeful
+// Whom to push off a node so that a pod of higher priority fits. Pure; rules SCH80 to SCH89 of SPEC.md. On each hopeful
 // node all lower pods are imagined away; if the pod fits then, they are put back one by one, the most important first,
 // as long as it still fits. Who could not be put back is a victim; of all nodes the one with least harm is chosen.
 import type { Pod } from '#api/generated/core-v1.ts';
 import type { Stored } from '#api/object.ts';
-import { type Eviction, isVictimFor, keepsBefore, leastHarm, mayPreempt } from '#rules/preemption.ts';
+import {
+  budgetCounter,
+  type Eviction,
+  isVictimFor,
+  keepsBefore,
+  leastHarm,
+  mayPreempt,
+} from '#rules/preemption.ts';
 import { fitNode, prepareQuestions, type Questions } from './decide.ts';
 import type { Evaluations } from './evaluation.ts';
 import { refusalsOfOnePodClaims } from './filter-one-pod.ts';
@@ -35,12 +42,12 @@ export function* preemptionSteps(
   const promising = hopeful.filter(({ pods }) => lowerPods(pods.values(), pod).length > 0);
   if (promising.length === 0) return { kind: 'none' }; // SCH81
   const questions = yield* prepareQuestions(view, evaluations);
+  const countViolations = budgetCounter(view.budgets());
   const evictions: Eviction<Stored<Pod>>[] = [];
   for (const state of promising.slice(0, MAX_NODES)) {
-    const victims = yield* victimsOn(view, questions, state);
+    const victims = yield* victimsOn(view, questions, { state, violates: countViolations() });
     if (victims === undefined) continue;
-    const pods = victims.map(({ facts }) => facts.pod);
-    evictions.push({ nodeName: state.node.metadata.name, victims: pods });
+    evictions.push({ nodeName: state.node.metadata.name, ...victims });
   }
   const eviction = leastHarm(evictions);
   return eviction === undefined ? { kind: 'none' } : { kind: 'evict', eviction };
@@ -60,24 +67,31 @@ function nodeBeingEmptied({ facts, cluster }: PodView): string | undefined {
   return isLeaving ? nodeName : undefined;
 }
 
-/** The pods that have to go; undefined when even without all lower ones the pod does not fit (SCH80). */
+/**
+ * The pods that have to go; undefined when even without all lower ones the pod does not fit (SCH80). Those that a
+ * disruption budget wants to keep are the first to be put back (SCH89).
+ */
 function* victimsOn(
   view: PodView,
   questions: Questions,
-  state: NodeState,
-): Generator<undefined, readonly PlacedPod[] | undefined, undefined> {
+  { state, violates }: { readonly state: NodeState; readonly violates: (pod: Pod) => boolean },
+): Generator<undefined, Omit<Eviction<Stored<Pod>>, 'nodeName'> | undefined, undefined> {
   const lower = [...lowerPods(state.pods.values(), view.facts.pod)];
   const without = new Set(lower.map(({ facts }) => facts.key));
   if (!(yield* fitsWithout(view, questions, state, without))) return undefined;
   lower.sort((a, b) => keepsBefore(a.facts.pod, b.facts.pod));
-  const victims: PlacedPod[] = [];
-  for (const placed of lower) {
+  const guarded = new Set(lower.filter(({ facts }) => violates(facts.pod)));
+  const victims: Stored<Pod>[] = [];
+  let violations = 0;
+  for (const placed of [...guarded, ...lower.filter((one) => !guarded.has(one))]) {
     without.delete(placed.facts.key);
     if (yield* fitsWithout(view, questions, state, without)) continue; // SCH84
     without.add(placed.facts.key);
-    victims.push(placed);
+    victims.push(placed.facts.pod);
+    if (guarded.has(placed)) violations++;
   }
-  return victims;
+  victims.sort(keepsBefore);
+  return { victims, violations };
 }
 
 function* fitsWithout(

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
 import { aClaim, aPod, aVolume, bound, evict, namespace, uses, type World } from './world.fixture.ts';
 
 const needs = (cpu: string) => ({ name: 'c', resources: { requests: { cpu } } });
@@ -257,7 +258,75 @@ const rows: readonly Row[] = [
   },
 ];
 
-test.each(rows)('$rule: decides “$then” when $when', ({ then, ...world }) => {
+const guarded = (name: string, priority: number, cpu: string, more: { nodeName?: string } = {}) => {
+  const pod = at(name, priority, cpu, more);
+  return { ...pod, metadata: { ...pod.metadata, labels: { app: 'kept' } } };
+};
+const budget = (disruptionsAllowed: number): PodDisruptionBudget => ({
+  metadata: { namespace, name: 'budget' },
+  spec: { selector: { matchLabels: { app: 'kept' } } },
+  status: { disruptionsAllowed },
+});
+const half = { priority: 10, containers: [needs('2')] };
+
+const budgetRows: readonly Row[] = [
+  {
+    rule: 'SCH89',
+    when: 'a budget keeps the less important of two',
+    pod: half,
+    others: [guarded('low', 1, '2'), at('mid', 5, '2')],
+    budgets: [budget(0)],
+    then: 'n1: mid',
+  },
+  {
+    rule: 'SCH89',
+    when: 'the budget allows one to go',
+    pod: half,
+    others: [guarded('low', 1, '2'), at('mid', 5, '2')],
+    budgets: [budget(1)],
+    then: 'n1: low',
+  },
+  {
+    rule: 'SCH89',
+    when: 'the budget allows one of two to go, and one has to',
+    pod: half,
+    others: [guarded('low', 1, '2'), guarded('mid', 5, '2')],
+    budgets: [budget(1)],
+    then: 'n1: mid',
+  },
+  {
+    rule: 'SCH89',
+    when: 'nothing else makes room',
+    pod: urgent,
+    others: [guarded('low', 1, '2'), at('mid', 5, '2')],
+    budgets: [budget(0)],
+    then: 'n1: mid, low',
+  },
+  {
+    rule: 'SCH89',
+    when: 'on the other node more important pods go but no budget is violated',
+    nodes: two,
+    pod: urgent,
+    others: [
+      guarded('low', 1, '4'),
+      at('a', 5, '2', { nodeName: 'n2' }),
+      at('b', 5, '2', { nodeName: 'n2' }),
+    ],
+    budgets: [budget(0)],
+    then: 'n2: a, b',
+  },
+  {
+    rule: 'SCH89',
+    when: 'every node violates one',
+    nodes: two,
+    pod: urgent,
+    others: [guarded('mid', 5, '4'), guarded('low', 1, '4', { nodeName: 'n2' })],
+    budgets: [budget(0)],
+    then: 'n2: low',
+  },
+];
+
+test.each([...rows, ...budgetRows])('$rule: decides “$then” when $when', ({ then, ...world }) => {
   expect(evict(world)).toBe(then);
 });
 

@@ -1,6 +1,7 @@
 // What the scheduler sees of one pod: its claims with everything that decides about them, and the cluster with what is
 // already promised in it, assumed pods included. Read from the caches and the picture that follows them.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
 import type { CSIStorageCapacity, StorageClass } from '#api/generated/storage-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
 import { type ClaimUse, claimsOfPod } from '#rules/pod-volumes.ts';
@@ -55,6 +56,8 @@ export interface PodView {
   readonly facts: PodFacts;
   readonly claims: readonly ClaimState[];
   readonly cluster: ClusterView;
+  /** All disruption budgets. */
+  budgets(): Iterable<Stored<PodDisruptionBudget>>;
   labelsOfNamespace(name: string): Readonly<Record<string, string>> | undefined;
   /** By node: pods of at least this one's priority that a preemption made room for there. */
   readonly nominated: ReadonlyMap<string, readonly PlacedPod[]>;
@@ -79,6 +82,7 @@ export function observePod(sources: Sources, pod: Stored<Pod>): PodView {
     facts: factsOf(pod),
     claims: claimsOfPod(pod).map((use) => observeClaim(sources, pod, use)),
     cluster: state,
+    budgets: () => caches.budgets.list(),
     labelsOfNamespace: (name) => caches.namespaces.get(name)?.metadata.labels,
     nominated: observeNominated(sources, pod),
     declined: assumptions.declined.for(pod),

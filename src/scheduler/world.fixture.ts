@@ -1,6 +1,7 @@
 // A small world for tests of decisions: nodes, claims, volumes and pods in a scripted API, seen through the scheduler's own
 // caches and picture of the cluster.
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
 import type { CSIDriver, CSIStorageCapacity, StorageClass } from '#api/generated/storage-v1.ts';
 import {
   csiDrivers,
@@ -10,6 +11,7 @@ import {
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
+  podDisruptionBudgets,
   pods,
   storageClasses,
   volumeAttachments,
@@ -129,6 +131,7 @@ export interface World {
   readonly capacities?: readonly CSIStorageCapacity[];
   /** Namespace to its labels. */
   readonly spaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly budgets?: readonly PodDisruptionBudget[];
   readonly gates?: FeatureGates;
 }
 
@@ -160,6 +163,7 @@ export function setUp(world: World) {
     const spec = { attacher: 'd', nodeName: 'n1', source: { persistentVolumeName: volume } };
     api.seed(volumeAttachments, { metadata: { name: `csi-${volume}` }, spec });
   }
+  for (const one of world.budgets ?? []) api.seed(podDisruptionBudgets, one);
   for (const one of world.capacities ?? []) api.seed(csiStorageCapacities, one);
   for (const [name, labels] of Object.entries(world.spaces ?? {})) {
     api.seed(namespaces, { metadata: { name, labels } });

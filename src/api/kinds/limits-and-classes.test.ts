@@ -271,6 +271,11 @@ test.each<[string, JsonObject, readonly string[]]>([
     { selector: { matchExpressions: [{ key: 'app', operator: 'In' }] } },
     [has('spec.selector.matchExpressions[0].values: Required value')] as string[],
   ],
+  [
+    'a selector with what is no label value',
+    { selector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['-'] }] } },
+    [has('spec.selector.matchExpressions[0].values[0]: Invalid value: "-"')] as string[],
+  ],
 ])('KND44: a disruption budget with %s', (_, spec, expected) => {
   expect(causes('PodDisruptionBudget', budget(spec))).toEqual(expected);
   expect(updateCauses('PodDisruptionBudget', budget(spec), budget({ minAvailable: 3 }))).toEqual(expected);

@@ -11,7 +11,12 @@ export function checkLabelSelector(problems: Problems, selector: Field): void {
     problems.invalidAll(field, labelKeyProblems(name));
     problems.invalidAll(field, labelValueProblems(field.text));
   }
-  for (const item of selector.child('matchExpressions').items) checkExpression(problems, item, SET_OPERATORS);
+  for (const item of selector.child('matchExpressions').items) {
+    checkExpression(problems, item, SET_OPERATORS);
+    for (const value of item.child('values').items) {
+      problems.invalidAll(value, labelValueProblems(value.text));
+    }
+  }
 }
 
 /** A core/v1 NodeSelector: at least one term. */
