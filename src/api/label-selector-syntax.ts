@@ -143,7 +143,7 @@ function parseValues(reader: TokenReader): string[] {
   return [...new Set(values)].sort();
 }
 
-export const INTEGER = /^-?\d{1,19}$/;
+export const INTEGER = /^[+-]?\d{1,19}$/;
 
 /** The requirement itself when its key and values are well formed; `text` is what a refusal quotes. */
 export function checked(text: string, requirement: LabelRequirement): LabelRequirement {

@@ -64,7 +64,13 @@ export function matchesLabels(selector: LabelSelector, labels: Labels | undefine
   return selector.requirements.every((requirement) => matchesRequirement(requirement, labels ?? {}));
 }
 
-function matchesRequirement({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
+/** What label selectors and node selectors have in common. */
+type Requirement = Pick<LabelRequirement, 'key' | 'operator'> & {
+  readonly values?: readonly string[] | undefined;
+};
+
+/** True when the labels meet the requirement. */
+export function matchesRequirement({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case 'In':
@@ -82,6 +88,7 @@ function matchesRequirement({ key, operator, values }: LabelRequirement, labels:
 }
 
 function isBeyond(operator: 'Gt' | 'Lt', value: bigint, bound: string | undefined): boolean {
-  if (bound === undefined) return false;
+  // A node selector's bound is not checked when it is stored.
+  if (bound === undefined || !INTEGER.test(bound)) return false;
   return operator === 'Gt' ? value > BigInt(bound) : value < BigInt(bound);
 }

@@ -1,12 +1,6 @@
 // Node selectors: the terms in a volume's nodeAffinity and in a pod's, evaluated against a node's labels and name.
-import type {
-  Node,
-  NodeSelector,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  PersistentVolume,
-  Pod,
-} from '#api/generated/core-v1.ts';
+import type { Node, NodeSelector, NodeSelectorTerm, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
+import { matchesRequirement } from '#api/selector.ts';
 
 /** True when any term matches. A selector without terms, and an empty term, match no node (RUL40). */
 export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
@@ -21,41 +15,9 @@ export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
   const named: Readonly<Record<string, string>> = { 'metadata.name': node.metadata.name ?? '' };
   return (
-    expressions.every((requirement) => meets(requirement, labels)) &&
-    fields.every((requirement) => meets(requirement, named))
+    expressions.every((requirement) => matchesRequirement(requirement, labels)) &&
+    fields.every((requirement) => matchesRequirement(requirement, named))
   );
-}
-
-function meets({ key, operator, values = [] }: NodeSelectorRequirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return compareIntegers(value, values[0], (a, b) => a > b);
-    case 'Lt':
-      return compareIntegers(value, values[0], (a, b) => a < b);
-    default:
-      return false; // an operator from a newer API: not understood is not met
-  }
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-function compareIntegers(
-  a: string | undefined,
-  b: string | undefined,
-  holds: (a: bigint, b: bigint) => boolean,
-): boolean {
-  const integer = /^[+-]?\d+$/;
-  if (a === undefined || b === undefined || !integer.test(a) || !integer.test(b)) return false;
-  return holds(BigInt(a), BigInt(b));
 }
 
 /** True when the volume can be used on the node: it has no required nodeAffinity, or the node meets it (RUL42). */

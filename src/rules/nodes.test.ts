@@ -34,6 +34,8 @@ test.each([
   { term: needs('cores', 'Gt', '8'), holds: false },
   { term: needs('cores', 'Lt', '9'), holds: true },
   { term: needs('zone', 'Lt', '9'), holds: false },
+  { term: needs('cores', 'Gt', 'few'), holds: false },
+  { term: needs('cores', 'Gt', '+7'), holds: true },
   { term: {}, holds: false },
   {
     term: { matchFields: [{ key: 'metadata.name', operator: 'In' as const, values: ['node-1'] }] },

@@ -1,11 +1,8 @@
 // The PersistentVolume that an answered CreateVolume becomes (PRV8).
-import type {
-  NodeSelectorTerm,
-  PersistentVolume,
-  SecretReference as CoreSecretReference,
-} from '#api/generated/core-v1.ts';
+import type { PersistentVolume, SecretReference as CoreSecretReference } from '#api/generated/core-v1.ts';
 import { formatBytes } from '#api/quantity.ts';
-import type { Topology, Volume } from '#csi/generated/csi.ts';
+import type { Volume } from '#csi/generated/csi.ts';
+import { nodeAffinityFor } from '#rules/topology.ts';
 import { PROVISIONED_BY, EXTERNAL_PROVISIONER_FINALIZER } from '#rules/well-known.ts';
 import type { SecretUse } from './class-parameters.ts';
 import type { Intent } from './intent.ts';
@@ -18,7 +15,8 @@ export function persistentVolumeOf(intent: Intent, volume: Volume): PersistentVo
   const { plan } = intent;
   // 0 means that the driver does not know: then what was asked is what we have.
   const bytes = volume.capacityBytes === '0' ? plan.requestedBytes : volume.capacityBytes;
-  const affinity = nodeAffinityTerms(volume.accessibleTopology);
+  const segments = volume.accessibleTopology.map((one) => one.segments);
+  const nodeAffinity = nodeAffinityFor(segments.filter((one) => Object.keys(one).length > 0));
   const deletion = plan.secrets.provisioner;
   return {
     metadata: {
@@ -52,7 +50,7 @@ export function persistentVolumeOf(intent: Intent, volume: Volume): PersistentVo
         ...secretField('controllerExpandSecretRef', intent, 'controller-expand'),
         ...secretField('nodeExpandSecretRef', intent, 'node-expand'),
       },
-      ...(affinity.length === 0 ? {} : { nodeAffinity: { required: { nodeSelectorTerms: affinity } } }),
+      ...(nodeAffinity === undefined ? {} : { nodeAffinity }),
       ...(plan.mountOptions.length === 0 ? {} : { mountOptions: [...plan.mountOptions] }),
       persistentVolumeReclaimPolicy: plan.reclaimPolicy as 'Delete' | 'Retain',
       storageClassName: plan.className,
@@ -65,16 +63,6 @@ export function persistentVolumeOf(intent: Intent, volume: Volume): PersistentVo
 function secretField(field: string, intent: Intent, use: SecretUse): Record<string, CoreSecretReference> {
   const reference = intent.plan.secrets[use];
   return reference === undefined ? {} : { [field]: reference };
-}
-
-function nodeAffinityTerms(topologies: readonly Topology[]): readonly NodeSelectorTerm[] {
-  return topologies
-    .filter((t) => Object.keys(t.segments).length > 0)
-    .map((t) => ({
-      matchExpressions: Object.entries(t.segments)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, value]) => ({ key, operator: 'In' as const, values: [value] })),
-    }));
 }
 
 /** What is wrong with a CreateVolume answer, or undefined when it can become a PersistentVolume (PRV12). */
