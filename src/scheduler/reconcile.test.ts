@@ -146,6 +146,63 @@ test('SCH61: selects the node, waits without writing, and binds the pod', async 
   expect(short()).toEqual(['update shop/data', `createSubresource ${WEB}`]);
 });
 
+const refusals = [
+  { when: 'is refused', status: 409, reason: 'Conflict' },
+  { when: 'fails', status: 503, reason: 'ServiceUnavailable' },
+  { when: 'is not answered', status: 0, reason: 'Unknown', isAnswerLost: true },
+];
+test.each(refusals)(
+  'SCH60: a reservation that $when is looked at again and leads to the same node',
+  async (failure) => {
+    const { api, start } = setUp();
+    api.seed(persistentVolumeClaims, aClaim());
+    api.seed(persistentVolumes, aVolume());
+    api.seed(pods, aPod());
+    api.fail({ verb: 'update', plural: 'persistentvolumes', ...failure });
+    const pass = start();
+    expect(await pass()).toMatchObject({ kind: 'failed' });
+    while ((await pass()).kind === 'progressed');
+    expect(api.peek(persistentVolumes, { name: 'pv' })?.spec?.claimRef).toMatchObject({ uid: 'uid-data' });
+    api.seed(persistentVolumeClaims, bound());
+    await pass();
+    expect(api.writes.at(-1)).toMatchObject({ subresource: 'binding', key: WEB });
+  },
+);
+
+test.each(refusals)(
+  'SCH61: a selection that $when is looked at again and leads to the same node',
+  async (failure) => {
+    const { api, start } = setUp();
+    api.seed(persistentVolumeClaims, aClaim());
+    api.seed(pods, aPod());
+    api.fail({ verb: 'update', plural: 'persistentvolumeclaims', ...failure });
+    const pass = start();
+    expect(await pass()).toMatchObject({ kind: 'failed' });
+    while ((await pass()).kind === 'progressed');
+    const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+    expect(claim?.metadata.annotations).toEqual({ [SELECTED_NODE]: 'n1' });
+    expect(await pass()).toMatchObject({ kind: 'blocked', retryAfterMs: BIND_TIMEOUT_MS });
+  },
+);
+
+test('SCH49: a node whose provisioner asks for another one is left at growing distances', async () => {
+  const { api, clock, start } = setUp();
+  api.seed(persistentVolumeClaims, aClaim());
+  api.seed(pods, aPod());
+  const pass = start();
+  const delays: unknown[] = [];
+  for (let at = 0; at < 3; at++) {
+    while ((await pass()).kind === 'progressed');
+    const claim = api.peek(persistentVolumeClaims, { namespace, name: 'data' });
+    api.seed(persistentVolumeClaims, { ...aClaim(), metadata: { ...claim?.metadata, annotations: {} } });
+    const left = await pass();
+    delays.push(left.kind === 'blocked' ? left.retryAfterMs : left.kind);
+    expect(await pass()).toEqual({ ...left, because: 'it was refused a moment ago' });
+    await clock.advance(10_000);
+  }
+  expect(delays).toEqual([1000, 2000, 4000]);
+});
+
 test('SCH60: volumes are reserved before nodes are selected', async () => {
   const { api, start, short } = setUp();
   const more = aClaim();
