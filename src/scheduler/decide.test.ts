@@ -143,6 +143,15 @@ const rows: readonly Row[] = [
     plans: [],
   },
   {
+    rule: 'SCH26',
+    when: 'another pod shares a claim of another mode',
+    pod: withClaim,
+    claims: [bound('pv')],
+    volumes: [aVolume('pv')],
+    others: [aPod({ nodeName: 'n1', ...withClaim }, 'other')],
+    on: 'n1',
+  },
+  {
     rule: 'SCH30',
     when: 'its volume is missing',
     pod: withClaim,
@@ -285,6 +294,31 @@ const rows: readonly Row[] = [
     claims: [aClaim()],
     volumes: [aVolume('pv', { claimRef: { namespace, name: 'old', uid: 'uid-old' } })],
     says: '1 node(s) exceed max volume count',
+  },
+  {
+    rule: 'SCH41',
+    when: 'the limit is reached by the volumes of another driver',
+    limits: { n1: 1 },
+    drivers: ['d', 'e'],
+    pod: withClaim,
+    claims: [aClaim(), bound('pv', 'old')],
+    volumes: [
+      aVolume('pv', {
+        claimRef: { namespace, name: 'old', uid: 'uid-old' },
+        csi: { driver: 'e', volumeHandle: 'pv' },
+      }),
+    ],
+    others: [aPod({ nodeName: 'n1', volumes: uses('old') }, 'other')],
+    on: 'n1',
+  },
+  {
+    rule: 'SCH41',
+    when: 'a pod there has a claim that is missing',
+    limits: { n1: 1 },
+    pod: withClaim,
+    claims: [aClaim()],
+    others: [aPod({ nodeName: 'n1', volumes: uses('gone') }, 'other')],
+    on: 'n1',
   },
   {
     rule: 'SCH42',
