@@ -1,10 +1,18 @@
 // Writes the status of one budget. Keys are `namespace/name`. No policy here.
+import type { Pod } from '#api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
 import type { ApiObject } from '#api/object.ts';
 import { podDisruptionBudgets } from '#api/resources.ts';
+import type { Informer } from '#client/informer.ts';
 import type { LoopDeps } from '#client/loop.ts';
 import type { Outcome, Reconcile } from '#client/outcome.ts';
 import { decideBudget } from './decide.ts';
-import { type DisruptionCaches, observeBudget } from './view.ts';
+import { observeBudget } from './view.ts';
+
+export interface DisruptionCaches {
+  readonly budgets: Informer<PodDisruptionBudget>;
+  readonly pods: Informer<Pod>;
+}
 
 export function disruptionReconcile(deps: LoopDeps, caches: DisruptionCaches): Reconcile {
   return async (key, signal) => {

@@ -1,9 +1,8 @@
 // What the disruption loop knows of one budget: the budget and the pods that its selector selects.
 import type { Pod } from '#api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '#api/generated/policy-v1.ts';
-import type { Stored } from '#api/object.ts';
+import type { ApiObject, Stored } from '#api/object.ts';
 import { matchesLabels, selectorFromObject } from '#api/selector.ts';
-import type { Informer } from '#client/informer.ts';
 
 /** The namespace of each budget: a pod's change asks for those of its own. */
 export const BUDGETS_BY_NAMESPACE = 'disruption/budget-namespace';
@@ -17,9 +16,14 @@ export const disruptionPodIndexes = {
   [PODS_BY_NAMESPACE]: ({ metadata }: Pod): readonly string[] => [metadata.namespace ?? ''],
 };
 
-export interface DisruptionCaches {
-  readonly budgets: Informer<PodDisruptionBudget>;
-  readonly pods: Informer<Pod>;
+interface Cache<T extends ApiObject> {
+  get(key: string): Stored<T> | undefined;
+  byIndex(index: string, value: string): readonly Stored<T>[];
+}
+
+interface DisruptionCaches {
+  readonly budgets: Cache<PodDisruptionBudget>;
+  readonly pods: Cache<Pod>;
 }
 
 export interface BudgetView {

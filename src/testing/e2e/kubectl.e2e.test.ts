@@ -82,6 +82,7 @@ describe.skipIf('missing' in found)('kubectl', () => {
     ['nodes', 'node-1 +Ready +<none> '],
     ['volumeattachments', 'csi-[0-9a-f]{64} +disk.holdfast.dev +pvc-[0-9a-f-]+ +node-1 +true '],
     ['csinodes', 'node-1 +1 '],
+    ['pdb', 'No resources found in default namespace'],
     ['ns', 'default +Active '],
     ['cm -A', 'default +kube-root-ca.crt +1 |^NAMESPACE|No resources'],
     ['sa', 'default +'],
