@@ -6,6 +6,7 @@ import {
   namespaces,
   nodes,
   persistentVolumeClaims,
+  podDisruptionBudgets,
   pods,
   resourceQuotas,
   serviceAccounts,
@@ -51,6 +52,20 @@ const limit = (cluster: Cluster): void =>
       spec: { hard: { persistentvolumeclaims: '2', 'requests.storage': '10Gi' } },
     }),
   );
+const createBudget = (cluster: Cluster): void =>
+  cluster.act('creates a disruption budget', (user) =>
+    user.create(podDisruptionBudgets, {
+      metadata: { namespace: NAMESPACE, name: 'one-stays' },
+      spec: { minAvailable: 1, selector: {} },
+    }),
+  );
+const createPlainPod =
+  (name: string) =>
+  (cluster: Cluster): void =>
+    cluster.act(`creates pod ${name}`, (user) => {
+      const pod = podOf(name, []);
+      return user.create(pods, { ...pod, spec: { containers: [], ...pod.spec, volumes: [] } });
+    });
 const trackCapacity = (cluster: Cluster): void =>
   cluster.act('has the capacity tracked', async (user) => {
     const { resourceVersion } = (await user.get(csiDrivers, { name: DRIVER_NAME })).metadata;
@@ -113,6 +128,19 @@ export const LOOP_SCENARIOS: readonly Scenario[] = [
       const { status } = await user.get(resourceQuotas, { namespace: NAMESPACE, name: 'storage' });
       const used = [status?.used?.['persistentvolumeclaims'], status?.used?.['requests.storage']].join(' ');
       return used === '1 1Gi' ? '' : `the quota counts ${used}`;
+    },
+  },
+  {
+    name: 'a budget counts the pods that it protects',
+    nodes: ['a'],
+    acts: [createBudget, together(createPlainPod('one'), createPlainPod('two')), deletePod('one')],
+    leaves: { ...NOTHING, pods: ['two Running'] },
+    lacks: async ({ user }) => {
+      const { status } = await user.get(podDisruptionBudgets, { namespace: NAMESPACE, name: 'one-stays' });
+      const { expectedPods, disruptionsAllowed } = status ?? {};
+      return expectedPods === 1 && disruptionsAllowed === 0
+        ? ''
+        : `the budget expects ${expectedPods} pods and allows ${disruptionsAllowed} disruptions`;
     },
   },
   {

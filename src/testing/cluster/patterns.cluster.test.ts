@@ -21,6 +21,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   unused: { scenario: 'a claim is unused until a pod comes', plural: 'pods' },
   namespaces: { scenario: 'a namespace goes with its claims and volumes', plural: 'namespaces' },
   'service-accounts': { scenario: 'a namespace has its service account', plural: 'namespaces' },
+  disruption: { scenario: 'a budget counts the pods that it protects', plural: 'pods' },
   quota: { scenario: 'a quota counts what is there', plural: 'persistentvolumeclaims' },
   snapshots: { scenario: 'snapshot, and delete it meanwhile', plural: 'volumesnapshots' },
   'node-lifecycle': { scenario: 'a node out of service gives its volume up', plural: 'nodes' },
