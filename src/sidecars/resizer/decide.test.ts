@@ -65,7 +65,7 @@ const ROWS: readonly Row[] = [
       ...sizes({ allocated: '2Gi', status: 'ControllerResizeInfeasible' }),
       refusedAt: NOW - INFEASIBLE_RETRY_MS,
     },
-    then: 'expand 2Gi',
+    then: 'record 2Gi',
   },
   {
     rule: 'RSZ7',

@@ -1,6 +1,6 @@
 // Decides the next step for one claim: its size first, then its class. Pure. Rules of SPEC.md.
 import { compareQuantities } from '#api/quantity.ts';
-import { type ExpansionFacts, expansionTarget } from '#rules/expansion.ts';
+import { expansionTarget } from '#rules/expansion.ts';
 import { modifyTarget } from '#rules/modify.ts';
 import type { ExpansionView, ModifyView } from './view.ts';
 
@@ -31,12 +31,14 @@ export function decideExpansion(view: ExpansionView): ExpansionStep {
   if (target.kind === 'node') return none('the node is next');
   if (!view.canExpand) return none('the driver does not expand volumes'); // RSZ9
   if (view.isInTheWay) return { kind: 'in-use' }; // RSZ8
-  if (!isRecorded(facts, target.to)) return { kind: 'record', to: target.to }; // RSZ2
+  const isSame = facts.allocated !== undefined && compareQuantities(facts.allocated, target.to) === 0;
   const restMs = remainingMs(view);
-  if (isInfeasible(facts.status) && restMs > 0) {
+  if (isSame && isInfeasible(facts.status) && restMs > 0) {
     return { kind: 'wait', because: 'the driver called this size infeasible', retryAfterMs: restMs }; // RSZ7
   }
-  return { kind: 'expand', to: target.to };
+  // RSZ2. Also before a retry of an infeasible size: until its answer is there the outcome is unknown again.
+  const isRecorded = isSame && facts.status === 'ControllerResizeInProgress';
+  return { kind: isRecorded ? 'expand' : 'record', to: target.to };
 }
 
 function none(because: string): ExpansionStep {
@@ -45,12 +47,6 @@ function none(because: string): ExpansionStep {
 
 const isInfeasible = (status: string): boolean =>
   status === 'ControllerResizeInfeasible' || status === 'NodeResizeInfeasible';
-
-/** A retry of an infeasible size needs no second intent: the first still says what is asked for. */
-function isRecorded({ allocated, status }: ExpansionFacts, to: string): boolean {
-  if (allocated === undefined || compareQuantities(allocated, to) !== 0) return false;
-  return status === 'ControllerResizeInProgress' || isInfeasible(status);
-}
 
 function remainingMs({
   refusedAt,

@@ -224,6 +224,11 @@ describe('growing', () => {
     expect(await w.grow()).toMatchObject({ kind: 'blocked' });
     await w.clock.advance(INFEASIBLE_RETRY_MS);
     await w.grow();
+    expect([w.calls.length, w.claim()?.allocatedResourceStatuses]).toEqual([
+      1,
+      { storage: 'ControllerResizeInProgress' },
+    ]);
+    await w.grow();
     expect(w.calls).toHaveLength(2);
     w.ask('1536Mi');
     await w.grow();
@@ -231,6 +236,25 @@ describe('growing', () => {
       allocatedResources: { storage: '1536Mi' },
       allocatedResourceStatuses: { storage: 'ControllerResizeInProgress' },
     });
+  });
+
+  test('RSZ6 RSZ7: a retry of an infeasible size without an answer is unknown: less is not given meanwhile', async () => {
+    const answers = ['OUT_OF_RANGE', 'DEADLINE_EXCEEDED', 'OUT_OF_RANGE'] as const;
+    let call = 0;
+    const w = world({ expand: (request) => refuse(answers[call++] ?? 'OUT_OF_RANGE')(request) });
+    await w.grow();
+    await w.grow();
+    await w.clock.advance(INFEASIBLE_RETRY_MS);
+    await w.grow();
+    await w.grow();
+    expect(w.calls).toHaveLength(2);
+    const asked = w.claim()?.allocatedResources;
+    w.ask('1536Mi');
+    await w.grow();
+    // The unknown size is asked for again, and only its final answer lets it fall.
+    expect([w.calls.length, w.claim()?.allocatedResources]).toEqual([3, asked]);
+    await w.grow();
+    expect(w.claim()?.allocatedResources).toEqual({ storage: '1536Mi' });
   });
 
   test('RSZ6: a final refusal that is not infeasible lets the user ask for less; a restart forgets it', async () => {
