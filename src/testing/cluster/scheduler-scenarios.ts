@@ -2,6 +2,7 @@
 // end whatever was killed on the way: who can run runs, who cannot says why, and no claim is bound by half.
 import type { Pod } from '#api/generated/core-v1.ts';
 import {
+  configMaps,
   csiDrivers,
   csiNodes,
   nodes,
@@ -10,6 +11,7 @@ import {
   pods,
   priorityClasses,
 } from '#api/resources.ts';
+import { INTENT_NAMESPACE } from '#sidecars/provisioner/intent.ts';
 import type { CsiCall } from '../simulation/scripted-csi.ts';
 import { DRIVER_NAME } from '../simulation/traits.ts';
 import type { Cluster } from './cluster.ts';
@@ -207,6 +209,12 @@ export async function placedState({ user, driver }: Cluster): Promise<SchedulerS
     waiting: all.filter(({ spec }) => (spec?.nodeName ?? '') === '').length,
     backend: driver.backend.volumes.size,
   };
+}
+
+/** A CreateVolume of a process that was killed may still happen: until it is answered its arguments stay (PRV7). */
+export async function awaitsUnknownCall({ user }: Cluster): Promise<boolean> {
+  const { items } = await user.list(configMaps, { namespace: INTENT_NAMESPACE });
+  return items.some(({ metadata }) => metadata.name.startsWith('pvc-'));
 }
 
 /** Claims bound by half, and waiting pods that do not say why; empty when there are none. */
