@@ -137,8 +137,7 @@ export const SCHEDULER_SCENARIOS: readonly SchedulerScenario[] = [
       for (const segment of ['a', 'b']) driver.backend.pools.set(segment, GI);
     },
     acts: [
-      tellsCapacity,
-      together(...racers.flatMap((name) => [createClaim(name), createPod(name, name)])),
+      together(tellsCapacity, ...racers.flatMap((name) => [createClaim(name), createPod(name, name)])),
       deleteOneThatRuns,
     ],
     leaves: { running: 2, waiting: 0, backend: 2 },
@@ -184,9 +183,8 @@ export const SCHEDULER_SCENARIOS: readonly SchedulerScenario[] = [
   },
 ];
 
-/** Plays a scenario to its end. */
+/** Plays a scenario to its end; the first users come while the nodes are still registering. */
 export async function playScheduler(cluster: Cluster, { begins, acts }: SchedulerScenario): Promise<void> {
-  await cluster.settle();
   await furnish(cluster);
   begins?.(cluster);
   for (const act of acts) {
