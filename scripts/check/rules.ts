@@ -1,7 +1,9 @@
-// Rule coverage: every numbered rule of a SPEC.md is cited by a test, and no test cites a rule that does not exist.
+// Rule coverage: every numbered rule of a SPEC.md is cited by a test, and no test cites a rule that does not exist. The
+// rules of loops and of the law they share are cited by the code that carries them out too.
 import { readFileSync } from 'node:fs';
 import { filesBelow } from './sources.ts';
 
+const IN_CODE = /^src\/(controllers|sidecars|scheduler|rules|compose)\//;
 const RULE_LINE = /^- \*\*([A-Z]{2,4}\d+)\*\*/gm;
 
 /** Every violation, one sentence each. */
@@ -28,8 +30,16 @@ export function checkRules(): readonly string[] {
       if (!rules.has(match[0])) problems.push(`${path}: cites ${match[0]}, which no SPEC.md has`);
     }
   }
+  const inCode = new Set<string>();
+  const isCode = (path: string): boolean => /^src\/(?!testing\/).*(?<!\.test|\.fixture)\.ts$/.test(path);
+  for (const path of files.filter(isCode)) {
+    for (const [id] of readFileSync(path, 'utf8').matchAll(citation)) inCode.add(id);
+  }
   for (const [id, path] of rules) {
     if (!cited.has(id)) problems.push(`${path}: rule ${id} has no test that cites it`);
+    if (IN_CODE.test(path) && !inCode.has(id)) {
+      problems.push(`${path}: rule ${id} is cited by no code: name it where it is carried out`);
+    }
   }
   return [...new Set(problems)];
 }

@@ -1,5 +1,6 @@
 // Counters, gauges and histograms as plain values, and their text for Prometheus. Reads no clock and sets no timer: who
 // observes a duration has measured it, and what is only known at the moment of a look is a collector.
+// Rules CMP6 and CMP7 are carried out here too.
 import { assert } from './assert.ts';
 
 export type Labels = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 // What a loop's queue does, under client-go's names. A wrapper around its two doors, so that the queue itself stays as it
 // is: keys that go in, and passes.
+// Rule CMP8 is carried out here too.
 import type { Clock } from '#base/clock.ts';
 import { exponentialBuckets, type Metrics } from '#base/metrics.ts';
 import type { Reconcile } from './outcome.ts';

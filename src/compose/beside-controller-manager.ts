@@ -1,5 +1,6 @@
 // Refuses to run a loop beside a live kube-controller-manager, which has the same loops: two bindings or two attachers
 // of one cluster undo each other's work. Live is one whose Lease changes within its duration, as seen by our own clock.
+// Rules CMP2 and ATT51 are carried out here too.
 import type { Lease } from '#api/generated/coordination-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { leases } from '#api/resources.ts';

@@ -1,4 +1,5 @@
 // The control plane of one machine: store, API server and every loop, in one process.
+// Rule CMP12 is carried out here too.
 import { servedKinds } from '#api/kinds/index.ts';
 import type { MetricsRegistry } from '#base/metrics.ts';
 import type { Service } from '#client/loop.ts';

@@ -1,5 +1,6 @@
 // Counters of what loops tell in events: forced detaches, and the provisioner's operations. Each of them is told once per
 // operation, so the loops need no counters beside their events.
+// Rule CMP11 is carried out here too.
 import type { ApiObject } from '#api/object.ts';
 import { isJsonObject, type JsonValue } from '#api/json.ts';
 import type { Clock } from '#base/clock.ts';

@@ -1,4 +1,5 @@
 // How long a driver's calls take and how they end, as the stock sidecars tell it.
+// Rule CMP9 is carried out here too.
 import type { Clock } from '#base/clock.ts';
 import type { Metrics } from '#base/metrics.ts';
 import type { CallOptions, CsiConnection } from '#csi/client.ts';

@@ -1,5 +1,6 @@
 // Volumes that a driver has and that no PersistentVolume and no provisioning intent knows (PRV85 to PRV88 of the provisioner). Only looks:
 // deleting one is a decision that this program leaves to a person.
+// Rules PRV86 and PRV87 are carried out here too.
 import { configMaps, persistentVolumes } from '#api/resources.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';

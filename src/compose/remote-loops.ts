@@ -1,4 +1,5 @@
 // The loops of a process that has no API server of its own: for another Holdfast, or for any Kubernetes.
+// Rule CMP13 is carried out here too.
 import type { ApiHandler } from '#api/request.ts';
 import { namespaces } from '#api/resources.ts';
 import { messageOf } from '#base/errors.ts';

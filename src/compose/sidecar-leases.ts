@@ -1,5 +1,6 @@
 // The Leases under which stock sidecars elect their leader. Ours stand for election under the same names, so that of
 // a stock sidecar and our loop for one driver only one works at a time.
+// Rule ATC14 is carried out here too.
 
 /** A loop whose role a stock sidecar has. */
 export type SidecarRole = 'provisioner' | 'attacher' | 'resizer' | 'snapshotter';

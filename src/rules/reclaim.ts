@@ -1,4 +1,5 @@
 // What happens to a volume whose claim has gone: the decision, and who carries it out.
+// Rules RUL81, RUL82 and RUL84 are carried out here too.
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import { migratedDriver } from './migration.ts';
 import { IN_TREE_PREFIX, PROVISIONED_BY } from './well-known.ts';

@@ -26,7 +26,7 @@ export function isPending(pod: Pod): boolean {
 
 /** SCH1 to SCH3: ours, without a node, not being deleted, not held by a gate. */
 export function isPlaceable(pod: Pod): boolean {
-  if (!isPending(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
+  if (!isPending(pod) || pod.metadata.deletionTimestamp !== undefined) return false; // SCH2
   return (pod.spec?.schedulingGates ?? []).length === 0;
 }
 

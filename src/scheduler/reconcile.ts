@@ -1,5 +1,6 @@
 // Places one pod: a node is decided and assumed, then there is one write a pass. No policy here: where a pod goes is
 // decided in decide.ts, how it gets there in decide-assumed.ts, who has to make room in decide-preemption.ts.
+// Rule SCH71 is carried out here too.
 import type { PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
 import { nodes, persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';

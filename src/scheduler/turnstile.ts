@@ -1,5 +1,6 @@
 // One scheduling decision at a time, the most important pod first, and never long at a stretch: decisions one after the
 // other in one turn of the event loop share its time, and a long one gives the turn back in the middle.
+// Rule SCH77 is carried out here too.
 import type { Clock } from '#base/clock.ts';
 
 /** Law 8 allows 2 ms a turn; what a decision leads to (a write's encoding) needs a part of it. */

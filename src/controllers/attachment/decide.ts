@@ -5,6 +5,7 @@
 //
 // An attachment that exists counts as attached, whatever its status says: a call without an answer may have happened.
 // No rule here knows the time: no timer is a proof. `isOverdue` is only ever true where an operator configured that.
+// Rules ATT13, ATT18 and ATT44 are carried out here too.
 import type { Node, PersistentVolume, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';

@@ -1,5 +1,6 @@
 // Carries out one step for one volume or one node. No policy here. Detaching goes through proveDetachable, whose live
 // reads have the last word over the caches, and its evidence is logged.
+// Rules ATT15, ATT31 and ATT50 are carried out here too.
 import type { Node, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttachment } from '#api/generated/storage-v1.ts';
 import { type ApiObject, keyOf, type Stored } from '#api/object.ts';

@@ -1,4 +1,5 @@
 // What the attachment loop sees: of one volume, every node that wants it or has it; of one node, every attachment.
+// Rules ATT2 and ATT8 are carried out here too.
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { CSIDriver, VolumeAttachment } from '#api/generated/storage-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';

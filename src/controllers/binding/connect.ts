@@ -1,5 +1,6 @@
 // Connects informers to the binding loop's keys. A change of one half of a pair enqueues the other half too, and what
 // becomes free or possible enqueues the claims that look for it.
+// Rule BND71 is carried out here too.
 import type { PersistentVolume } from '#api/generated/core-v1.ts';
 import { keyOf, type Stored } from '#api/object.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '#api/resources.ts';

@@ -1,5 +1,6 @@
 // Carries out one step for one key. No policy here: what to do is decided in decide.ts and decide-volume.ts.
 // Up to the first await everything is synchronous, so a choice and its reservation cannot be interleaved.
+// Rules BND2, BND6, BND7, BND8 and BND70 are carried out here too.
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
 import { persistentVolumeClaims, persistentVolumes, pods } from '#api/resources.ts';

@@ -1,4 +1,5 @@
 // Carries out one step for one namespace. Keys are names of namespaces.
+// Rule NSP8 is carried out here too.
 import { customResourceDefinitions } from '#api/crd/definition-kind.ts';
 import type { Namespace } from '#api/generated/core-v1.ts';
 import type { ResourceType, Stored } from '#api/object.ts';

@@ -1,4 +1,5 @@
 // Connects nodes, their leases and their pods to the loop's keys, and looks at every node again from time to time.
+// Rule NLC9 is carried out here too.
 import { keyOf } from '#api/object.ts';
 import { leases, nodes, pods } from '#api/resources.ts';
 import type { Clock, Timer } from '#base/clock.ts';

@@ -1,4 +1,5 @@
 // Decides about one node and about one pod of a missing node. Pure; `now` is epoch milliseconds.
+// Rule NLC3 is carried out here too.
 import type { Node, NodeCondition, Taint } from '#api/generated/core-v1.ts';
 import { formatTime } from '#base/clock.ts';
 import { NOT_READY_TAINT, UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT } from '#rules/well-known.ts';

@@ -1,5 +1,6 @@
 // Remembers when something was first seen in its present state, by the monotonic clock: when a node last spoke, and
 // since when a node is missing. Bounded by the objects there are: what is gone is forgotten.
+// Rule NLC4 is carried out here too.
 export class Observations {
   readonly #seen = new Map<string, { readonly state: string; readonly at: number }>();
 

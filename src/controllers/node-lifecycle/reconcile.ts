@@ -1,4 +1,5 @@
 // Carries out one step for one key: `node/<name>` or `pod/<namespace>/<name>`.
+// Rule NLC8 is carried out here too.
 import type { Lease } from '#api/generated/coordination-v1.ts';
 import type { Node, NodeCondition, Pod, Taint } from '#api/generated/core-v1.ts';
 import { splitKey, type Stored } from '#api/object.ts';

@@ -1,4 +1,5 @@
 // Connects claims, volumes and pods to the protection loop's keys.
+// Rule PRT8 is carried out here too.
 import { keyOf } from '#api/object.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '#api/resources.ts';
 import type { LoopDeps, Service } from '#client/loop.ts';

@@ -1,4 +1,5 @@
 // Carries out one protection step. Keys are `claim/<namespace>/<name>`, `volume/<name>` and `attributes-class/<name>`.
+// Rule PRT7 is carried out here too.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import type { VolumeAttributesClass } from '#api/generated/storage-v1.ts';
 import type { ObjectMeta } from '#api/generated/meta-v1.ts';

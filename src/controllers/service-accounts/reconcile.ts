@@ -1,4 +1,5 @@
 // Creates the default ServiceAccount of one namespace. Keys are names of namespaces.
+// Rule SAC4 is carried out here too.
 import type { Namespace, ServiceAccount } from '#api/generated/core-v1.ts';
 import { serviceAccounts } from '#api/resources.ts';
 import { hasReason } from '#client/api-error.ts';

@@ -1,4 +1,5 @@
 // VolumeGroupSnapshot: the claims of a namespace that a selector selects, one content, and a member for each volume.
+// Rule SNC31 is carried out here too.
 import type { VolumeGroupSnapshot, VolumeGroupSnapshotContent } from '#api/generated/groupsnapshot-v1.ts';
 import {
   persistentVolumeClaims,

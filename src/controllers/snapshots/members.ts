@@ -1,6 +1,7 @@
 // The members of a group snapshot: for each volume a content with the handle that the driver gave, and a VolumeSnapshot
 // that names it, owned and kept by the group (SNC32, SNC33). Two writes a member, content first; both are found again by
 // their names.
+// Rule SNC30 is carried out here too.
 import type {
   VolumeGroupSnapshot,
   VolumeGroupSnapshotContent,

@@ -1,4 +1,5 @@
 // Carries out one step for a snapshot or a group snapshot. No policy here: decide.ts chose the step.
+// Rule SNC9 is carried out here too.
 import { formatTime } from '#base/clock.ts';
 import type { ApiObject, Stored } from '#api/object.ts';
 import { ApiError } from '#client/api-error.ts';

@@ -1,4 +1,5 @@
 // Writes a claim's Unused condition. Keys are `namespace/name` of claims.
+// Rule UNU7 is carried out here too.
 import type { PersistentVolumeClaim, Pod } from '#api/generated/core-v1.ts';
 import { splitKey } from '#api/object.ts';
 import { persistentVolumeClaims, pods } from '#api/resources.ts';

@@ -1,4 +1,4 @@
-// Compares the driver's own list with the VolumeAttachments, each minute (ATC11): a volume that was detached behind our
+// Compares the driver's own list with the VolumeAttachments, each minute (ATC11, ATC12, ATC13): a volume that was detached behind our
 // back is published again. Only a reason to call, which is idempotent; the list proves nothing.
 import { listAllVolumes } from '#csi/list-volumes.ts';
 import type { Outcome } from '#client/outcome.ts';

@@ -1,5 +1,6 @@
 // What a claim is filled from: whether its snapshot or source claim can be copied, decided from live reads, and what
 // CreateVolume is told. Rules PRV40 to PRV46.
+// Rules PRV41 and PRV42 are carried out here too.
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/core-v1.ts';
 import type { VolumeSnapshot, VolumeSnapshotContent } from '#api/generated/snapshot-v1.ts';
 import type { Stored } from '#api/object.ts';

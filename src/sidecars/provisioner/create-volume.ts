@@ -1,4 +1,5 @@
 // The driver's half of provisioning: one CreateVolume with the intent's arguments, and what its answer means.
+// Rule PRV6 is carried out here too.
 import { readSecret } from '#client/read-secret.ts';
 import { CsiError } from '#csi/csi-error.ts';
 import type { Volume } from '#csi/generated/csi.ts';

@@ -1,4 +1,5 @@
 // Decides the next step for one claim: its size first, then its class. Pure. Rules of SPEC.md.
+// Rule RSZ11 is carried out here too.
 import { compareQuantities } from '#api/quantity.ts';
 import { expansionTarget } from '#rules/expansion.ts';
 import { modifyTarget } from '#rules/modify.ts';

@@ -1,4 +1,5 @@
 // Carries out one ExpansionStep. No policy here: decide.ts chose the step.
+// Rule RSZ5 is carried out here too.
 import { readSecret } from '#client/read-secret.ts';
 import type { PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import { compareQuantities, formatBytes, quantityToBytes } from '#api/quantity.ts';

@@ -1,4 +1,5 @@
 // Carries out one ModifyStep. No policy here: decide.ts chose the step.
+// Rule RSZ23 is carried out here too.
 import type { PersistentVolumeClaimStatus } from '#api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes } from '#api/resources.ts';
 import type { Outcome } from '#client/outcome.ts';

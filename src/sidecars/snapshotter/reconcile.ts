@@ -1,4 +1,5 @@
 // Carries out one ContentStep, for either kind of content. No policy here: decide.ts chose the step.
+// Rules SNS7, SNS9, SNS21, SNS32 and SNS35 are carried out here too.
 import { readSecret } from '#client/read-secret.ts';
 import { formatTime } from '#base/clock.ts';
 import type { ApiObject, Stored } from '#api/object.ts';

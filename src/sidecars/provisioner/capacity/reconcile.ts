@@ -1,4 +1,5 @@
 // Asks the driver for one segment's capacity and stores the answer.
+// Rules PRV77 and PRV80 are carried out here too.
 import type { CSIDriver, CSIStorageCapacity } from '#api/generated/storage-v1.ts';
 import type { Stored } from '#api/object.ts';
 import { formatBytes } from '#api/quantity.ts';
