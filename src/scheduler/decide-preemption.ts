@@ -26,8 +26,11 @@ export type PreemptionStep =
   | { readonly kind: 'wait'; readonly nodeName: string }
   | { readonly kind: 'evict'; readonly eviction: Eviction<Stored<Pod>> };
 
-/** So many nodes are tried: upstream tries a tenth, at least a hundred; trying is the costly part (SCH88). */
-const MAX_NODES = 100;
+/**
+ * So many evictions are weighed: upstream weighs a tenth of the nodes, at least a hundred, and goes on while each of them
+ * violates a budget. Nodes that cannot be made to fit do not count: else the same first hundred would be tried for ever.
+ */
+const ENOUGH = 100;
 
 /** Decides for a pod that every node refused. */
 export function* preemptionSteps(
@@ -44,7 +47,9 @@ export function* preemptionSteps(
   const questions = yield* prepareQuestions(view, evaluations);
   const countViolations = budgetCounter(view.budgets());
   const evictions: Eviction<Stored<Pod>>[] = [];
-  for (const state of promising.slice(0, MAX_NODES)) {
+  for (const state of promising) {
+    const isEnough = evictions.length >= ENOUGH && evictions.some(({ violations }) => violations === 0);
+    if (isEnough) break; // SCH88
     const victims = yield* victimsOn(view, questions, { state, violates: countViolations() });
     if (victims === undefined) continue;
     evictions.push({ nodeName: state.node.metadata.name, ...victims });

@@ -336,3 +336,24 @@ test('SCH88: the best of a hundred nodes is taken', () => {
   const others = names.map((name, index) => at(`p-${name}`, index === 99 ? 0 : 5, '4', { nodeName: name }));
   expect(evict({ nodes, pod: urgent, others })).toBe('m1099: p-m1099');
 });
+
+// 120 nodes in the order of their names, each with a pod of lower priority that fills it.
+const manyNames = Array.from({ length: 120 }, (_, index) => `m${1000 + index}`);
+
+test('SCH88: nodes that stay too small when they are emptied do not use up the hundred', () => {
+  const nodes = manyNames.map((name, index) =>
+    index < 110 ? { name, allocatable: { cpu: '1', memory: '8Gi', pods: '10' } } : { name },
+  );
+  const others = manyNames.map((name, index) =>
+    at(`p-${name}`, 1, index < 110 ? '1' : '4', { nodeName: name }),
+  );
+  expect(evict({ nodes, pod: urgent, others })).toBe('m1110: p-m1110');
+});
+
+test('SCH88 SCH89: a hundred nodes with a violated budget do not hide the one without', () => {
+  const nodes = manyNames.map((name) => ({ name }));
+  const others = manyNames.map((name, index) =>
+    (index === 115 ? at : guarded)(`p-${name}`, 1, '4', { nodeName: name }),
+  );
+  expect(evict({ nodes, pod: urgent, others, budgets: [budget(0)] })).toBe('m1115: p-m1115');
+});
