@@ -4,6 +4,7 @@ import type { ApiObject, ResourceType } from '#api/object.ts';
 import type { ApiHandler } from '#api/request.ts';
 import type { ApiClient, ListQuery } from '#client/api-client.ts';
 import { hasReason } from '#client/api-error.ts';
+import { forwardingClient } from '#client/forwarding-client.ts';
 import type { IsServed } from './served-informers.ts';
 
 /** `api` for the server that `send` leads to. */
@@ -12,6 +13,7 @@ export function servedClient(
   { send, isServed }: { readonly send: ApiHandler; readonly isServed: IsServed },
 ): ApiClient {
   return {
+    ...forwardingClient(api),
     async list<T extends ApiObject>(type: ResourceType<T>, query?: ListQuery, signal?: AbortSignal) {
       try {
         return await api.list(type, query, signal);
@@ -23,18 +25,6 @@ export function servedClient(
         return { resourceVersion: '', items: [] };
       }
     },
-    get: (type, name, signal) => api.get(type, name, signal),
-    find: (type, name, signal) => api.find(type, name, signal),
-    create: (type, object, signal) => api.create(type, object, signal),
-    update: (type, object, signal) => api.update(type, object, signal),
-    updateStatus: (type, object, signal) => api.updateStatus(type, object, signal),
-    updateSubresource: (type, object, subresource, signal) =>
-      api.updateSubresource(type, object, subresource, signal),
-    patch: (type, name, patch, signal) => api.patch(type, name, patch, signal),
-    delete: (type, name, options, signal) => api.delete(type, name, options, signal),
-    createSubresource: (type, name, subresource, body, signal) =>
-      api.createSubresource(type, name, subresource, body, signal),
-    watch: (type, query, signal) => api.watch(type, query, signal),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { ApiObject, ResourceType } from '#api/object.ts';
 import { nodes, pods } from '#api/resources.ts';
 import type { ApiClient, ListQuery } from '#client/api-client.ts';
+import { forwardingClient } from '#client/forwarding-client.ts';
 
 export function ownPodsQuery(nodeName: string): ListQuery {
   return { fieldSelector: `spec.nodeName=${nodeName}` };
@@ -18,18 +19,8 @@ export function scopedToNode(api: ApiClient, nodeName: string): ApiClient {
     return query;
   };
   return {
-    get: (type, name, signal) => api.get(type, name, signal),
-    find: (type, name, signal) => api.find(type, name, signal),
+    ...forwardingClient(api),
     list: (type, query, signal) => api.list(type, narrow(type, query ?? {}), signal),
-    create: (type, object, signal) => api.create(type, object, signal),
-    update: (type, object, signal) => api.update(type, object, signal),
-    updateStatus: (type, object, signal) => api.updateStatus(type, object, signal),
-    updateSubresource: (type, object, subresource, signal) =>
-      api.updateSubresource(type, object, subresource, signal),
-    patch: (type, name, patch, signal) => api.patch(type, name, patch, signal),
-    delete: (type, name, options, signal) => api.delete(type, name, options, signal),
-    createSubresource: (type, name, subresource, body, signal) =>
-      api.createSubresource(type, name, subresource, body, signal),
     watch: (type, query, signal) => api.watch(type, narrow(type, query), signal),
   };
 }
